@@ -1,0 +1,1 @@
+"""What every other layer stands on: values, records, the tape's data structures, dtypes, errors, provenance."""

@@ -1,0 +1,501 @@
+"""The eager call path: run a primitive on raw arrays and, if a gradient may be asked for, record one Node.
+
+`bind` is the general path. `unary` and `binary` make the hot path of elementwise ops: one flat Python call. Rules call
+the same functions on raw arrays (backward) and on tensors or tracers (higher order, other transformations).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from sys import _getframe
+from typing import Any
+
+import numpy as np
+
+from .dtypes import F32, F64, category, default, is_inexact, result_dtype
+from .errors import ArgumentTypeError, ChainruleError, DTypeError, ShapeError
+from .primitive import SPEC, VALUE, Primitive
+from .provenance import describe, here, last, user_frame
+from .state import next_seq, special, state
+from .tape import Accumulate, Link1, Link2, Node, Select, Spec
+from .value import Tensor, Tracer, new_object, raw_dtype, raw_shape, wrap
+
+ndarray = np.ndarray
+asarray = np.asarray
+
+
+def bind(prim: Primitive, args: tuple, params: dict) -> Any:
+    """Apply a primitive to tensors, tracers, symbols or raw arrays; raw arrays in, raw arrays out."""
+    if state.mode == 2:
+        return bind_general(prim, args, params)
+    raws, edges, lifted, recorded = [], [], False, False
+    for x in args:
+        if type(x) is Tensor:
+            raws.append(x._data)
+            edge = x._node
+            edges.append(edge)
+            lifted = True
+            if edge is not None:
+                recorded = True
+        elif isinstance(x, Tensor):
+            return bind_general(prim, args, params)
+        else:
+            raws.append(x)
+            edges.append(None)
+    try:
+        ans = prim.impl(np, *raws, **params)
+    except ChainruleError:
+        raise
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise operand_error(prim, raws, params, error) from error
+    if not lifted:
+        return ans
+    return finish(prim, args, raws, edges, params, ans, recorded and state.mode == 0)
+
+
+def finish(prim: Primitive, args: Any, raws: Any, edges: Any, params: dict, ans: Any, recorded: bool) -> Any:
+    """Wrap raw results as tensors, recording a node if `recorded`."""
+    if prim.n_out == 1:
+        if type(ans) is not ndarray and isinstance(ans, (np.generic, int, float, complex)):
+            ans = asarray(ans)
+        out = new_object(Tensor)
+        out._data = ans
+        out._node = (
+            make_node(prim, raws, edges, params, ans) if recorded and not prim.cut and is_inexact(ans.dtype) else None
+        )
+        if prim.view and len(raws) == 1 and is_alias(ans, raws[0]):
+            register_view(out, args[0], prim, params)
+        elif out._node is None and state.grad_enabled is False:
+            note_cut(out, edges)
+        return out
+    ans = tuple(asarray(a) if isinstance(a, (np.generic, int, float)) else a for a in ans)
+    outs = tuple(wrap(a) for a in ans)
+    if recorded and any(is_inexact(a.dtype) for a in ans):
+        node = make_node(prim, raws, edges, params, ans)
+        for i, out in enumerate(outs):
+            if is_inexact(out._data.dtype):
+                out._node = Select(node, i)
+    if prim.view and len(raws) == 1:
+        for i, out in enumerate(outs):
+            if is_alias(out._data, raws[0]):
+                register_view(out, args[0], prim, params, i)
+    return outs
+
+
+def note_cut(out: Tensor, edges: Any) -> None:
+    """Remember why and where recording stopped, for why_none."""
+    for e in edges:
+        if e is not None:
+            code, lasti = here(3)
+            out._why_cut = ("no_grad", code, lasti)
+            if type(e) is Accumulate:
+                e.cut = (code, lasti)
+
+
+def make_node(prim: Primitive, raws: Any, edges: Any, params: dict, ans: Any) -> Node:
+    """A node for the tape, holding only what the rules of the needed arguments read."""
+    multiple = prim.n_out != 1
+    first = ans[0] if multiple else ans
+    if prim.holomorphic and first.dtype.kind == "c":
+        prim = conjugate_twin(prim)
+    kinds, keep_ans = prim.reads(len(raws), tuple([e is not None for e in edges]))
+    node = new_object(Node)
+    node.prim = prim
+    node.args = tuple(
+        [
+            r if k == VALUE or not isinstance(r, ndarray) else Spec(r.shape, r.dtype) if k == SPEC else None
+            for r, k in zip(raws, kinds, strict=True)
+        ]
+        if state.stage is None
+        else raws
+    )
+    if multiple:
+        node.ans = ans if keep_ans else tuple(Spec(a.shape, a.dtype) for a in ans)
+    else:
+        node.ans = ans if keep_ans else None
+    node.params = params
+    node.edges = tuple(edges)
+    node.shapes = None
+    if prim.undoes_broadcast:
+        shape = ans.shape
+        for r in raws:
+            if raw_shape(r) != shape:
+                node.shapes = tuple([raw_shape(r) for r in raws])
+                break
+    node.seq = next_seq()
+    frame = _getframe(2)
+    code = frame.f_code
+    if code is not last.code:
+        frame = user_frame(frame)
+        last.code = code = frame.f_code
+    node.code, node.lasti = code, frame.f_lasti
+    node.meta = None
+    if state.saved_hooks:
+        pack_saved(node)
+    return node
+
+
+def pack_saved(node: Node) -> None:
+    """Hand what the node saved to the innermost saved_tensors_hooks; unpacked when backward reads it."""
+    pack, unpack = state.saved_hooks[-1]
+    node.needs_meta().packed = True
+    depth = state.saved_hooks
+    state.saved_hooks = ()
+    state.refresh()
+    try:
+        node.args = tuple(Packed(pack(wrap(a)), unpack) if isinstance(a, ndarray) else a for a in node.args or ())
+        if isinstance(node.ans, ndarray):
+            node.ans = Packed(pack(wrap(node.ans)), unpack)
+    finally:
+        state.saved_hooks = depth
+        state.refresh()
+
+
+class Packed:
+    """A saved array in the form that a user's pack hook gave it."""
+
+    __slots__ = ("handle", "unpack")
+
+    def __init__(self, handle: Any, unpack: Callable) -> None:
+        self.handle, self.unpack = handle, unpack
+
+    def get(self) -> Any:
+        found = self.unpack(self.handle)
+        return found._data if isinstance(found, Tensor) else found
+
+
+def bind_general(prim: Primitive, args: tuple, params: dict) -> Any:
+    """The path for tracers, staging, saved-tensor hooks and subclasses of Tensor."""
+    top = None
+    for x in args:
+        if isinstance(x, Tracer) and (top is None or x._trace.level > top.level):
+            top = x._trace
+    if top is not None:
+        out = top.process(prim, args, params)
+        if prim.view and len(args) == 1:
+            for i, o in enumerate(out if isinstance(out, tuple) else (out,)):
+                if isinstance(o, Tracer):
+                    register_view(o, args[0], prim, params, i if isinstance(out, tuple) else None)
+        return out
+    stage = state.stage
+    lifted = any(isinstance(x, Tensor) for x in args)
+    if stage is not None:
+        raws = [stage.lift(x) if isinstance(x, Tensor) else x for x in args]
+        if lifted or any(stage.is_symbol(x) for x in raws) or prim.effect:
+            ans = stage.process(prim, tuple(raws), params)
+        else:
+            ans = prim.impl(np, *raws, **params)
+    else:
+        raws = [x._data if isinstance(x, Tensor) else x for x in args]
+        try:
+            ans = prim.impl(np, *raws, **params)
+        except ChainruleError:
+            raise
+        except (ValueError, TypeError, IndexError, OverflowError) as error:
+            raise operand_error(prim, raws, params, error) from error
+    if not lifted:
+        return ans
+    edges = [x._node if isinstance(x, Tensor) else None for x in args]
+    recorded = state.grad_enabled and any(e is not None for e in edges)
+    return finish(prim, args, raws, edges, params, ans, recorded)
+
+
+# ---- views ----------------------------------------------------------------------------------------------------------
+
+
+def is_alias(ans: Any, source: Any) -> bool:
+    """Does a view primitive's answer share memory with its argument? (Symbols of a view always count as one.)"""
+    if type(ans) is not ndarray:
+        return True
+    if ans is source:
+        return True
+    base = ans.base
+    return base is not None and (base is source or base is getattr(source, "base", None))
+
+
+def register_view(out: Tensor, source: Tensor, prim: Primitive, params: dict, index: int | None = None) -> None:
+    """Let `source`'s root know of a view, so that a functional write to either reaches the other."""
+    root = source._base
+    if root is None:
+        root = source
+        out._replay = ((prim, params, index),)
+    else:
+        out._replay = (*(source._replay or ()), (prim, params, index))
+    out._base = root
+    views = root._views
+    if views is None:
+        root._views = [weakref.ref(out)]
+    else:
+        views.append(weakref.ref(out))
+        if len(views) >= 64 and len(views) & (len(views) - 1) == 0:  # at powers of two: drop the dead
+            views[:] = [v for v in views if v() is not None]
+
+
+# ---- numbers as arrays ------------------------------------------------------------------------------------------------
+
+scalars32: dict[float, ndarray] = {}
+scalars64: dict[float, ndarray] = {}
+
+
+def scalar_array(value: float, dtype: np.dtype) -> Any:
+    """A Python number as a 0-d array, kept for next time: NumPy takes half as long with it as with the number."""
+    cache = scalars32 if dtype is F32 else scalars64
+    if value == 0 or value != value:  # -0.0 equals 0.0 as a key, NaN not even itself
+        return value
+    if len(cache) >= 1024:
+        cache.clear()
+    found = asarray(value).astype(dtype)
+    found.flags.writeable = False
+    cache[value] = found
+    return found
+
+
+# ---- the hot path of elementwise ops ----------------------------------------------------------------------------------
+
+
+def conjugate_twin(prim: Primitive) -> Primitive:
+    """The same primitive with rules for complex cotangents: PyTorch's convention, conj(rule(conj(ct)))."""
+    twin = prim._cache.get("conjugate")
+    if twin is None:
+
+        def conjugated(rule: Callable) -> Callable:
+            def conjugate_rule(ct: Any, ans: Any, *args: Any, **params: Any) -> Any:
+                return rule(ct.conj(), ans, *args, **params).conj()
+
+            conjugate_rule.reads_like = rule  # type: ignore[attr-defined]
+            return conjugate_rule
+
+        twin = new_object(Primitive)
+        for name in Primitive.__slots__:
+            object.__setattr__(twin, name, getattr(prim, name))
+        object.__setattr__(twin, "vjp", tuple(r and conjugated(r) for r in prim.vjp))
+        object.__setattr__(twin, "_cache", {})
+        prim._cache["conjugate"] = twin
+    return twin
+
+
+def cast_to(x: Any, dtype: np.dtype) -> Any:
+    """`x` in another dtype, differentiably; Python numbers become Python numbers of the right kind."""
+    if isinstance(x, Tensor) or hasattr(x, "shape"):
+        return x if raw_dtype(x) == dtype else _cast(x, dtype=dtype)
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        x = int(x)
+        return x if info.min <= x <= info.max else asarray(x).astype(dtype)
+    return x
+
+
+_cast: Any = None  # the `cast` primitive; ops/ sets it, because kits stand below it
+
+
+def elementwise_call(prim: Primitive, args: tuple, promotes: str) -> Any:
+    """Promote the operands by PyTorch's rules and apply an elementwise primitive.
+
+    `promotes`: "float" turns integers and bool into the default float, "numeric" keeps them, "none" keeps dtypes.
+    """
+    for x in args:
+        if not (isinstance(x, (Tensor, ndarray, np.generic, bool, int, float, complex)) or hasattr(x, "__chainrule_raw__")):
+            raise wrong_type(prim, args, x)
+    if not any(isinstance(x, Tensor) for x in args):
+        return bind(prim, args, {})  # rules on raw arrays: NumPy's own promotion, operands already fit
+    dtype = result_dtype(args)
+    if promotes == "float" and category(dtype) < 2:
+        dtype = default.float
+    if promotes != "none":
+        args = tuple([cast_to(x, dtype) for x in args])
+    return bind(prim, args, {})
+
+
+def wrong_type(prim: Primitive, args: tuple, x: Any) -> ArgumentTypeError:
+    """The TypeError for an operand that is neither tensor, array nor number."""
+    position = next(i for i, a in enumerate(args) if a is x)
+    name = ("input", "other", "third")[min(position, 2)]
+    kind = type(x).__name__
+    hint = f"chainrule.tensor({kind} ...)" if isinstance(x, (list, tuple)) else "a tensor, a NumPy array or a number"
+    return ArgumentTypeError(f"{prim.name}(): argument '{name}' must be Tensor, not {kind}; write {hint}")
+
+
+def unary(prim: Primitive, promotes: str = "float") -> Callable:
+    """The public function of an elementwise primitive with one argument."""
+    ufunc = prim.fast if prim.vjp[0] is not None else None  # without a rule: the general path, which says so
+    keep_x: bool | None = None  # what the rule reads; found at the first recorded call
+    keep_ans = False
+
+    def op(input: Any, *, out: Any = None) -> Any:
+        nonlocal keep_x, keep_ans
+        if type(input) is Tensor and out is None:
+            x = input._data
+            dtype = x.dtype
+            mode = state.mode if special.on else 0
+            if (dtype is F32 or dtype is F64) and mode != 2 and ufunc is not None:
+                ans = ufunc(x)
+                if type(ans) is not ndarray:
+                    ans = asarray(ans)
+                res = new_object(Tensor)
+                res._data = ans
+                edge = input._node
+                if edge is None or mode:
+                    res._node = None
+                    if mode and edge is not None:
+                        note_cut(res, (edge,))
+                    return res
+                if keep_x is None:
+                    kinds, keep_ans = prim.reads(1, (True,))
+                    keep_x = kinds[0] == VALUE
+                res._node = node = new_object(Link1)
+                node.prim = prim
+                node.x = x if keep_x else None
+                node.ans = ans if keep_ans else None
+                node.edge = edge
+                node.meta = None
+                node.seq = next_seq()
+                frame = _getframe(1)
+                code = frame.f_code
+                if code is not last.code:
+                    frame = user_frame(frame)
+                    last.code = code = frame.f_code
+                node.code = code
+                node.lasti = frame.f_lasti
+                return res
+        res = elementwise_call(prim, (input,), promotes)
+        return res if out is None else write_out(out, res)
+
+    return op
+
+
+def binary(prim: Primitive, promotes: str = "numeric") -> Callable:
+    """The public function of an elementwise primitive with two arguments."""
+    ufunc = prim.fast if all(r is not None for r in prim.vjp) else None
+    plans: tuple | None = None  # what the rules read, by which arguments need gradients; found at the first call
+
+    def op(input: Any, other: Any, *, out: Any = None) -> Any:
+        nonlocal plans
+        mode = state.mode if special.on else 0
+        if type(input) is Tensor and mode != 2 and out is None:
+            x = input._data
+            dtype = x.dtype
+            if (dtype is F32 or dtype is F64) and ufunc is not None:
+                shapes = None
+                if type(other) is Tensor:
+                    y = other._data
+                    fits = y.dtype is dtype
+                    second = other._node
+                    shape = x.shape
+                    if shape != y.shape:
+                        shapes = (shape, y.shape)
+                elif type(other) is float or type(other) is int:
+                    fits = True
+                    second = None
+                    y = (scalars32 if dtype is F32 else scalars64).get(other)
+                    if y is None:
+                        y = scalar_array(other, dtype)
+                else:
+                    fits = False
+                if fits:
+                    try:
+                        ans = ufunc(x, y)
+                    except ValueError as error:
+                        raise operand_error(prim, (x, y), {}, error) from error
+                    if type(ans) is not ndarray:
+                        ans = asarray(ans)
+                    res = new_object(Tensor)
+                    res._data = ans
+                    first = input._node
+                    if (first is None and second is None) or mode:
+                        res._node = None
+                        if mode:
+                            note_cut(res, (first, second))
+                        return res
+                    if plans is None:
+                        plans = _plans(prim)
+                    if shapes is None and (second is None or first is None):
+                        res._node = node = new_object(Link2)
+                        if second is None:
+                            keep_x, keep_y, keep_ans = plans[0]
+                            node.edge = first
+                            node.index = 0
+                        else:
+                            keep_x, keep_y, keep_ans = plans[1]
+                            node.edge = second
+                            node.index = 1
+                        node.x = x if keep_x else None
+                        node.y = y if keep_y else None
+                    else:
+                        keep_x, keep_y, keep_ans = plans[0 if second is None else 1 if first is None else 2]
+                        res._node = node = new_object(Node)
+                        node.params = None
+                        node.edges = (first, second)
+                        node.shapes = shapes
+                        node.args = (x if keep_x else None, y if keep_y else None)
+                    node.prim = prim
+                    node.ans = ans if keep_ans else None
+                    node.meta = None
+                    node.seq = next_seq()
+                    frame = _getframe(1)
+                    code = frame.f_code
+                    if code is not last.code:
+                        frame = user_frame(frame)
+                        last.code = code = frame.f_code
+                    node.code = code
+                    node.lasti = frame.f_lasti
+                    return res
+        res = elementwise_call(prim, (input, other), promotes)
+        return res if out is None else write_out(out, res)
+
+    return op
+
+
+def _plans(prim: Primitive) -> tuple:
+    """What a binary primitive keeps, (x, y, ans), if only the first, only the second, or both need gradients."""
+    plans = []
+    for needs in ((True, False), (False, True), (True, True)):
+        kinds, keep_ans = prim.reads(2, needs)
+        plans.append((kinds[0] == VALUE, kinds[1] == VALUE, keep_ans))
+    return tuple(plans)
+
+
+def write_out(out: Tensor, result: Tensor) -> Tensor:
+    """The `out=` argument of PyTorch's functions: write `result` into `out` and return it."""
+    if out._node is not None or result._node is not None:
+        raise DTypeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the arguments "
+            "requires grad; assign the result instead"
+        )
+    data = result._data
+    if not np.can_cast(data.dtype, out._data.dtype, "same_kind"):
+        raise DTypeError(f"result type {data.dtype} can't be cast to the desired output type {out._data.dtype}")
+    from .writes import note_write
+
+    note_write(out._data, "out=")
+    if out._data.shape == data.shape:
+        out._data[...] = data
+    else:
+        out._data = np.array(data, dtype=out._data.dtype)
+    return out
+
+
+# ---- errors -------------------------------------------------------------------------------------------------------------
+
+
+def operand_error(prim: Primitive, raws: Any, params: dict, error: Exception) -> Exception:
+    """The error for operands that an implementation refused: operation, shapes and dtypes seen, line, and reason."""
+    arrays = [r for r in raws if hasattr(r, "shape")]
+    seen = ", ".join(f"{tuple(r.shape)} {r.dtype}" for r in arrays)
+    code, lasti = here(2)
+    place = f" at {describe(code, lasti)}"
+    if isinstance(error, (ValueError, IndexError)) and prim.undoes_broadcast and len(arrays) >= 2:
+        a, b = tuple(arrays[0].shape), tuple(arrays[1].shape)
+        for i in range(1, min(len(a), len(b)) + 1):
+            if a[-i] != b[-i] and 1 not in (a[-i], b[-i]):
+                dim = max(len(a), len(b)) - i
+                return ShapeError(
+                    f"{prim.name}: The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at "
+                    f"non-singleton dimension {dim}: shapes {a} and {b} do not broadcast{place}. Reshape one, for "
+                    f"example with `b.unsqueeze(dim)` or `b[:, None]`, so that sizes are equal or 1 from the right."
+                )
+    kind = {IndexError: IndexError, OverflowError: OverflowError}.get(type(error), None)
+    text = f"{prim.name}: {error} (operands: {seen}; arguments: {params}){place}"
+    if kind is not None:
+        return kind(text)
+    return DTypeError(text) if isinstance(error, TypeError) else ShapeError(text)

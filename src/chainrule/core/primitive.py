@@ -1,0 +1,115 @@
+"""Primitive: the one record that holds all the system knows about an operation."""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any
+
+PRIMITIVES: dict[str, Primitive] = {}
+
+VALUE, SPEC, UNREAD = 2, 1, 0  # what a rule needs of an argument: its value, only shape and dtype, nothing
+_SPEC_ATTRIBUTES = {"shape", "dtype", "ndim"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Primitive:
+    """Everything the system knows about one operation.
+
+    Arrays are positional, metadata are keywords (hashable). Rules are ordinary array code over operators and ops, so
+    that they evaluate, record, push tangents, vectorise, stage and spell themselves.
+    """
+
+    name: str
+    impl: Callable  # (xp, *arrays, **params) -> array, or tuple of arrays if n_out > 1; never mutates its arguments
+    aval: Callable  # (*specs, **params) -> Spec, or tuple of Specs
+    vjp: tuple[Callable | None, ...]  # vjp[i](ct, ans, *args, **params) -> cotangent of args[i]; None: no derivative
+    jvp: Callable | None  # (prim, tangents, ans, *args, **params) -> tangent of ans; a tangent may be None (zero)
+    batch: Callable | None  # (prim, args, is_batched, **params) -> ans; the batch dimension is 0, in and out
+    lower: Callable | None = None  # (builder, *operands, **params) -> operand
+    joint: Callable | None = None  # instead of vjp: (cts, ans, args, needs, **params) -> cotangents (None: zero)
+    keeps: tuple[Any, ...] = ()  # with joint: what it reads, argument numbers and "ans"; "all" arguments if variadic
+    n_out: int = 1  # number of results; 0: as many as the answer's tuple has
+    kind: str = "opaque"  # elementwise | linear | bilinear | opaque
+    notation: str | Callable = ""  # text of an application, such as "{} + {}"
+    doc: str = ""
+    backward_name: str = ""  # PyTorch's name of its node, such as "AddBackward0"
+    holomorphic: bool = False  # complex cotangents need conj(rule(conj(ct)))
+    view: bool = False  # the result shares memory with its first argument
+    cut: bool = False  # the result is a constant to every derivative (stop_gradient)
+    effect: str = ""  # "random": draws from a generator; such calls are never merged or dropped
+    undoes_broadcast: bool = False  # rules may return cotangents of the broadcast shape
+    fast: Callable | None = None  # the elementwise NumPy ufunc, for the eager hot path
+    out_dtype: str = "same"  # elementwise: same | bool | real
+    _cache: dict = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name in PRIMITIVES:
+            raise ValueError(f"primitive {self.name!r} is registered twice")
+        PRIMITIVES[self.name] = self
+        if not self.backward_name:
+            pretty = "".join(word.capitalize() for word in self.name.split("_"))
+            object.__setattr__(self, "backward_name", f"{pretty}Backward0")
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        from .eager import bind
+
+        return bind(self, args, params)
+
+    def __repr__(self) -> str:
+        return f"Primitive({self.name})"
+
+    def reads(self, n_args: int, needs: tuple[bool, ...]) -> tuple[tuple[int, ...], bool]:
+        """What the rules for the arguments in `needs` read: VALUE, SPEC or UNREAD per argument, and whether `ans`."""
+        key = (n_args, needs)
+        try:
+            return self._cache[key]
+        except KeyError:
+            pass
+        if self.joint is not None:
+            every = "all" in self.keeps
+            found = tuple(VALUE if every or i in self.keeps else SPEC for i in range(n_args))
+            result = found, "ans" in self.keeps
+        else:
+            kinds, ans = [UNREAD] * n_args, False
+            for rule, need in zip(self.vjp, needs, strict=False):
+                if need and rule is not None:
+                    reads_ans, args = rule_reads(rule, n_args)
+                    ans = ans or reads_ans
+                    kinds = [max(k, a) for k, a in zip(kinds, args, strict=True)]
+            result = tuple(kinds), ans
+        self._cache[key] = result
+        return result
+
+
+def rule_reads(rule: Callable, n_args: int) -> tuple[bool, list[int]]:
+    """Read off a rule's bytecode what it uses: (reads ans, per argument VALUE | SPEC | UNREAD).
+
+    A rule that is not a plain function, takes ``*args``, or hands a parameter to an inner function reads all of it.
+    """
+    inner = getattr(rule, "reads_like", rule)  # wrappers say whose reads are theirs
+    if not isinstance(inner, FunctionType):
+        return True, [VALUE] * n_args
+    code = inner.__code__
+    names = code.co_varnames[: code.co_argcount]
+    if code.co_flags & 0x04 or len(names) < 2 + n_args:  # *args
+        return True, [VALUE] * n_args
+    positions = {name: i for i, name in enumerate(names)}
+    kinds = [UNREAD] * len(names)
+    for cell in code.co_cellvars:
+        if cell in positions:
+            kinds[positions[cell]] = VALUE
+    instructions = [i for i in dis.get_instructions(code) if i.opname not in ("CACHE", "EXTENDED_ARG")]
+    for this, after in zip(instructions, instructions[1:], strict=False):
+        if "LOAD_FAST" not in this.opname:
+            continue
+        loaded = this.argval if isinstance(this.argval, tuple) else (this.argval,)
+        for k, name in enumerate(loaded):
+            if name in positions:
+                last = k == len(loaded) - 1
+                spec_only = last and after.opname == "LOAD_ATTR" and after.argval in _SPEC_ATTRIBUTES
+                i = positions[name]
+                kinds[i] = max(kinds[i], SPEC if spec_only else VALUE)
+    return kinds[1] != UNREAD, kinds[2 : 2 + n_args]

@@ -1,0 +1,178 @@
+"""The tape's data: Node, Link1, Link2 (one recorded operation), Select (one of its several results), Accumulate (a leaf)."""
+
+from __future__ import annotations
+
+import weakref
+from types import CodeType
+from typing import Any
+
+from .state import next_seq
+
+
+class Spec:
+    """Stands for a saved argument of which a rule reads only shape and dtype."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype = shape, dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+
+class NodeMeta:
+    """What few nodes have: hooks, retained gradients, outputs, names. Made when first needed."""
+
+    __slots__ = ("hooks", "notes", "packed", "prehooks", "retain", "tensor_hooks")
+
+    def __init__(self) -> None:
+        self.tensor_hooks: dict[int, Any] = {}  # on the cotangent of the node's (single) output
+        self.prehooks: dict[int, Any] = {}  # node.register_prehook
+        self.hooks: dict[int, Any] = {}  # node.register_hook
+        self.notes: dict[Any, Any] = {}  # node.metadata
+        self.packed = False  # saved values went through a user's saved_tensors_hooks
+        self.retain: list[Any] | None = None  # [grad] once retain_grad() was called
+
+
+FREED = Spec((), None)  # stands for a saved result that a sweep has dropped
+
+
+class NodeBase:
+    """What the forms of a recorded operation share; PyTorch's torch.autograd.graph.Node."""
+
+    __slots__ = ()
+
+    prim: Any
+    args: Any
+    ans: Any
+    params: Any
+    edges: Any
+    shapes: Any
+    seq: int
+    code: CodeType
+    lasti: int
+    meta: NodeMeta | None
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+    def name(self) -> str:
+        """PyTorch's class name for this operation, such as 'AddBackward0'."""
+        return self.prim.backward_name
+
+    def needs_meta(self) -> NodeMeta:
+        """The node's hooks and notes, made if there were none."""
+        if self.meta is None:
+            self.meta = NodeMeta()
+        return self.meta
+
+
+class Node(NodeBase):
+    """One recorded operation.
+
+    `args` are the saved arguments (None or Spec where no rule reads the value; None for the whole once freed), `ans`
+    the saved result if a rule reads it, `edges` where each argument's cotangent goes (another node, Select, Accumulate
+    or None), `shapes` the argument shapes if broadcasting has to be undone, `seq` the creation number, `code` and
+    `lasti` the user's source position.
+    """
+
+    __slots__ = ("ans", "args", "code", "edges", "lasti", "meta", "params", "prim", "seq", "shapes")
+
+    def free(self) -> None:
+        """Drop what was saved; of several results the shapes stay known."""
+        self.args = None
+        if type(self.ans) is not tuple:
+            self.ans = None
+        elif any([type(a) is not Spec for a in self.ans]):
+            self.ans = tuple([Spec(tuple(a.shape), a.dtype) for a in self.ans])
+
+
+class Link1(NodeBase):
+    """A recorded elementwise operation with one argument.
+
+    Most nodes of most programs are Link1 or Link2; the sweep follows a chain of them without any bookkeeping. The
+    argument and result that the rule does not read are None; `ans` is FREED once a sweep used them up.
+    """
+
+    __slots__ = ("ans", "code", "edge", "lasti", "meta", "prim", "seq", "x")
+    params = None
+    shapes = None
+    index = 0
+
+    @property
+    def args(self) -> tuple | None:  # type: ignore[override]
+        """As Node.args."""
+        return None if self.ans is FREED else (self.x,)
+
+    @property
+    def edges(self) -> tuple:  # type: ignore[override]
+        """As Node.edges."""
+        return (self.edge,)
+
+    def free(self) -> None:
+        """Drop what was saved."""
+        self.x = None
+        self.ans = FREED
+
+
+class Link2(NodeBase):
+    """A recorded elementwise operation with two arguments of one shape, of which only number `index` needs a gradient."""
+
+    __slots__ = ("ans", "code", "edge", "index", "lasti", "meta", "prim", "seq", "x", "y")
+    params = None
+    shapes = None
+
+    @property
+    def args(self) -> tuple | None:  # type: ignore[override]
+        """As Node.args."""
+        return None if self.ans is FREED else (self.x, self.y)
+
+    @property
+    def edges(self) -> tuple:  # type: ignore[override]
+        """As Node.edges."""
+        return (None, self.edge) if self.index else (self.edge, None)
+
+    def free(self) -> None:
+        """Drop what was saved."""
+        self.x = self.y = None
+        self.ans = FREED
+
+
+class Select:
+    """One result of an operation with several; forwards its cotangent into slot `index` of `node`."""
+
+    __slots__ = ("index", "meta", "node", "seq")
+
+    def __init__(self, node: Node, index: int) -> None:
+        self.node, self.index, self.seq, self.meta = node, index, next_seq(), None
+
+    __repr__ = NodeBase.__repr__
+    needs_meta = NodeBase.needs_meta
+
+    def name(self) -> str:
+        return self.node.name()
+
+
+class Accumulate:
+    """A leaf that requires grad: the cotangents that arrive here are summed into `grad`."""
+
+    __slots__ = ("__weakref__", "cut", "grad", "meta", "owner", "post_hooks", "seq")
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = weakref.ref(owner)
+        self.grad: Any = None
+        self.seq = next_seq()
+        self.meta: NodeMeta | None = None
+        self.post_hooks: dict[int, Any] | None = None
+        self.cut: tuple | None = None  # (code, offset) of its last use while recording was off
+
+    needs_meta = NodeBase.needs_meta
+    edges = ()
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self):#x}>"
+
+    def name(self) -> str:
+        return "AccumulateGrad"

@@ -1,0 +1,93 @@
+"""Tensor: the value users hold. Tracer: a value of one running transformation, wrapping a value one level down.
+
+A Tensor's payload `_data` is raw: an ndarray (or CuPy array), or a Symbol while graph/ stages a function. `_node` is
+its place in the tape: None (no gradient flows), an Accumulate (a leaf that requires grad) or a Node (a recorded
+result). Methods and operators are attached by the tensor layer from one table, because they are the ops themselves.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+ndarray = np.ndarray
+new_object = object.__new__
+
+
+class Tensor:
+    """An n-dimensional array that remembers how it was made."""
+
+    __slots__ = ("__dict__", "__weakref__", "_data", "_node")
+    __array_priority__ = 1000.0  # `array * tensor` asks the tensor
+
+    # Rarely used attributes live in the instance dict and default here, so that making a Tensor costs two stores.
+    _grad: Any = None  # .grad of a tensor that does not require grad
+    _base: Tensor | None = None  # whose memory this is a view of
+    _replay: tuple | None = None  # how a view follows from `_base`: ((primitive, params), ...)
+    _views: list | None = None  # weak references to live views of this tensor
+    _version: int = 0
+    _label: str | None = None
+    _is_param: bool = False
+    _why_cut: tuple | None = None  # (reason, code, offset) where recording stopped
+    _inference: bool = False
+
+    _data: Any
+    _node: Any
+
+
+class Trace:
+    """One running transformation. `process` gives the meaning of a primitive for this trace's tracers."""
+
+    _levels = count(1)
+
+    def __init__(self) -> None:
+        self.level = next(Trace._levels)
+        self.alive = True
+
+    def process(self, prim: Any, args: tuple, params: dict) -> Any:
+        raise NotImplementedError  # abstract
+
+    def owns(self, value: Any) -> bool:
+        """Is `value` a tracer of this very trace?"""
+        return isinstance(value, Tracer) and value._trace is self
+
+
+class Tracer(Tensor):
+    """A value inside a transformation; `_data` is the value it stands for, one level down.
+
+    Subclasses add no slots, so that an eager tensor that is written to with a traced value can become a tracer
+    (`buffer[i] = traced`); their further fields live in the instance dict.
+    """
+
+    __slots__ = ()
+
+    _trace: Trace
+
+
+def wrap(data: Any, node: Any = None) -> Tensor:
+    """A Tensor around raw data."""
+    t = new_object(Tensor)
+    t._data = data
+    t._node = node
+    return t
+
+
+def raw_shape(x: Any) -> tuple[int, ...]:
+    """Shape of an ndarray, Symbol, Tensor, tracer or Python number."""
+    try:
+        shape = x._data.shape if type(x) is Tensor else x.shape
+    except AttributeError:
+        shape = np.shape(x)
+    return tuple(shape)
+
+
+def raw_dtype(x: Any) -> np.dtype:
+    """NumPy dtype of an ndarray, Symbol, Tensor, tracer or Python number."""
+    while isinstance(x, Tensor):
+        x = x._data
+    try:
+        return x.dtype
+    except AttributeError:
+        return np.result_type(x)

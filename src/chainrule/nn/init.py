@@ -1,0 +1,177 @@
+"""Initial values of parameters; every function writes into its tensor in place and returns it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ArgumentError, ShapeError
+from ..core.value import raw_dtype, raw_shape, wrap
+from ..tensor.modes import no_grad
+
+
+def _write(tensor: Any, values: Any) -> Any:
+    with no_grad():
+        return tensor.copy_(wrap(np.asarray(values).astype(raw_dtype(tensor))))
+
+
+def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Any:
+    """Uniform values in [a, b)."""
+    with no_grad():
+        return tensor.uniform_(a, b, generator=generator)
+
+
+def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
+    """Normal values."""
+    with no_grad():
+        return tensor.normal_(mean, std, generator=generator)
+
+
+def trunc_normal_(
+    tensor: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
+) -> Any:
+    """Normal values conditioned to lie in [a, b], by the inverse of the distribution function."""
+    from scipy.special import ndtr, ndtri
+
+    low, high = ndtr((a - mean) / std), ndtr((b - mean) / std)
+    with no_grad():
+        tensor.uniform_(0.0, 1.0, generator=generator)
+    u = low + (high - low) * np.asarray(tensor.detach()._data, np.float64)
+    return _write(tensor, np.clip(mean + std * ndtri(u), a, b))
+
+
+def constant_(tensor: Any, val: float) -> Any:
+    """One value everywhere."""
+    with no_grad():
+        return tensor.fill_(val)
+
+
+def ones_(tensor: Any) -> Any:
+    """Ones."""
+    return constant_(tensor, 1.0)
+
+
+def zeros_(tensor: Any) -> Any:
+    """Zeros."""
+    return constant_(tensor, 0.0)
+
+
+def eye_(tensor: Any) -> Any:
+    """The identity matrix."""
+    shape = raw_shape(tensor)
+    if len(shape) != 2:
+        raise ShapeError("Only tensors with 2 dimensions are supported")
+    return _write(tensor, np.eye(*shape))
+
+
+def dirac_(tensor: Any, groups: int = 1) -> Any:
+    """A convolution kernel that passes its input channels through."""
+    shape = raw_shape(tensor)
+    if len(shape) not in (3, 4, 5):
+        raise ShapeError("Only tensors with 3, 4, or 5 dimensions are supported")
+    if shape[0] % groups:
+        raise ArgumentError("dim 0 must be divisible by groups")
+    values = np.zeros(shape)
+    per_group = shape[0] // groups
+    centre = tuple(n // 2 for n in shape[2:])
+    for g in range(groups):
+        for d in range(min(per_group, shape[1])):
+            values[(g * per_group + d, d, *centre)] = 1
+    return _write(tensor, values)
+
+
+def fan_in_and_fan_out(tensor: Any) -> tuple[int, int]:
+    """Numbers of inputs and outputs that one entry connects."""
+    shape = raw_shape(tensor)
+    if len(shape) < 2:
+        raise ShapeError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions")
+    field = math.prod(shape[2:])
+    return shape[1] * field, shape[0] * field
+
+
+_calculate_fan_in_and_fan_out = fan_in_and_fan_out
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which a nonlinearity wants its inputs' spread enlarged."""
+    linear = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+    if nonlinearity in (*linear, "sigmoid"):
+        return 1.0
+    if nonlinearity == "tanh":
+        return 5.0 / 3
+    if nonlinearity == "relu":
+        return math.sqrt(2.0)
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else float(param)
+        return math.sqrt(2.0 / (1 + slope**2))
+    if nonlinearity == "selu":
+        return 3.0 / 4
+    raise ArgumentError(f"Unsupported nonlinearity {nonlinearity}")
+
+
+def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Any = None) -> Any:
+    """Uniform in +-gain sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+    bound = gain * math.sqrt(6.0 / sum(fan_in_and_fan_out(tensor)))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Any = None) -> Any:
+    """Normal with deviation gain sqrt(2 / (fan_in + fan_out))."""
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(fan_in_and_fan_out(tensor))), generator)
+
+
+def _fan(tensor: Any, mode: str) -> int:
+    if mode not in ("fan_in", "fan_out"):
+        raise ArgumentError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
+    return fan_in_and_fan_out(tensor)[mode == "fan_out"]
+
+
+def kaiming_uniform_(
+    tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
+) -> Any:
+    """Uniform in +-gain sqrt(3 / fan) (He et al. 2015)."""
+    if 0 in raw_shape(tensor):
+        return tensor
+    bound = math.sqrt(3.0) * calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
+) -> Any:
+    """Normal with deviation gain / sqrt(fan) (He et al. 2015)."""
+    if 0 in raw_shape(tensor):
+        return tensor
+    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)), generator)
+
+
+def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> Any:
+    """A matrix with orthonormal rows or columns, times gain (Saxe et al. 2014)."""
+    shape = raw_shape(tensor)
+    if len(shape) < 2:
+        raise ShapeError("Only tensors with 2 or more dimensions are supported")
+    rows, columns = shape[0], math.prod(shape[1:])
+    normal_(tensor, generator=generator)
+    flat = np.asarray(tensor.detach()._data, np.float64).reshape(rows, columns)
+    q, r = np.linalg.qr(flat.T if rows < columns else flat)
+    q = q * np.sign(np.diag(r))
+    return _write(tensor, gain * (q.T if rows < columns else q).reshape(shape))
+
+
+def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Any = None) -> Any:
+    """Normal values with a share `sparsity` of each column set to zero."""
+    shape = raw_shape(tensor)
+    if len(shape) != 2:
+        raise ShapeError("Only tensors with 2 dimensions are supported")
+    zeros = math.ceil(sparsity * shape[0])
+    uniform_(tensor, generator=generator)
+    order = np.argsort(tensor.detach()._data, axis=0)[:zeros]
+    normal_(tensor, 0.0, std, generator)
+    values = np.array(tensor.detach()._data)
+    np.put_along_axis(values, order, 0, axis=0)
+    return _write(tensor, values)
+
+
+__all__ = [n for n in dir() if n.endswith("_") and not n.startswith("_")] + ["calculate_gain"]

@@ -1,0 +1,75 @@
+"""Full backward hooks: identity operations around a module that see the gradients of its inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.value import Tensor
+from ..tensor.function import Function
+
+
+class _Around(Function):
+    """Identity on several tensors at once, so that their gradients arrive together."""
+
+    @staticmethod
+    def forward(ctx: Any, callback: Any, *tensors: Any) -> Any:
+        ctx.callback = callback
+        ctx.set_materialize_grads(False)
+        return tuple(t.detach() for t in tensors)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        found = ctx.callback(grads)
+        return (None, *(grads if found is None else found))
+
+
+class BackwardHook:
+    """One call of a module: `enter` wraps its inputs, `leave` its outputs."""
+
+    def __init__(self, module: Any, hooks: list, pre_hooks: list) -> None:
+        self.module, self.hooks, self.pre_hooks = module, hooks, pre_hooks
+        self.grad_output: tuple = ()
+
+    def _wrap(self, values: tuple, callback: Any) -> tuple:
+        places = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v._node is not None]
+        if not places:
+            return values
+        wrapped = _Around.apply(callback, *(values[i] for i in places))
+        out = list(values)
+        for i, w in zip(places, wrapped, strict=True):
+            out[i] = w
+        return tuple(out)
+
+    def enter(self, args: tuple) -> tuple:
+        """The module's arguments, with the hooks waiting on their gradients."""
+        self.has_inputs = any(isinstance(a, Tensor) and a._node is not None for a in args)
+
+        def on_inputs(grads: tuple) -> tuple | None:
+            replaced = None
+            for hook in self.hooks:
+                found = hook(self.module, grads, self.grad_output)
+                if found is not None:
+                    grads = replaced = found if isinstance(found, tuple) else (found,)
+            return replaced
+
+        return self._wrap(args, on_inputs)
+
+    def leave(self, result: Any) -> Any:
+        """The module's outputs, with the hooks waiting on their gradients."""
+        single = isinstance(result, Tensor)
+        values = (result,) if single else tuple(result)
+
+        def on_outputs(grads: tuple) -> tuple | None:
+            replaced = None
+            for hook in self.pre_hooks:
+                found = hook(self.module, grads)
+                if found is not None:
+                    grads = replaced = found if isinstance(found, tuple) else (found,)
+            self.grad_output = grads
+            if not self.has_inputs:
+                for hook in self.hooks:
+                    hook(self.module, (None,), grads)
+            return replaced
+
+        wrapped = self._wrap(values, on_outputs)
+        return wrapped[0] if single else type(result)(wrapped)

@@ -1,0 +1,237 @@
+"""Pooling modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import functional as F  # noqa: N812
+from .module import Module
+
+
+def _three(name: str) -> tuple:
+    return tuple(getattr(F, f"{name}{n}d") for n in (1, 2, 3))
+
+
+class _MaxPoolNd(Module):
+    n: int
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        self.padding, self.dilation = padding, dilation
+        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+
+    def forward(self, input: Any) -> Any:
+        return _three("max_pool")[self.n - 1](
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            ceil_mode=self.ceil_mode,
+            return_indices=self.return_indices,
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class MaxPool1d(_MaxPoolNd):
+    """Largest value of each window."""
+
+    n = 1
+
+
+class MaxPool2d(_MaxPoolNd):
+    """Largest value of each window."""
+
+    n = 2
+
+
+class MaxPool3d(_MaxPoolNd):
+    """Largest value of each window."""
+
+    n = 3
+
+
+class _MaxUnpoolNd(Module):
+    n: int
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
+
+    def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
+        return _three("max_unpool")[self.n - 1](input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(_MaxUnpoolNd):
+    """Puts pooled values back where they came from, zeros elsewhere."""
+
+    n = 1
+
+
+class MaxUnpool2d(_MaxUnpoolNd):
+    """Puts pooled values back where they came from, zeros elsewhere."""
+
+    n = 2
+
+
+class MaxUnpool3d(_MaxUnpoolNd):
+    """Puts pooled values back where they came from, zeros elsewhere."""
+
+    n = 3
+
+
+class AvgPool1d(Module):
+    """Mean of each window."""
+
+    def __init__(
+        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+    def forward(self, input: Any) -> Any:
+        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool2d(AvgPool1d):
+    """Mean of each window."""
+
+    n = 2
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+        self.divisor_override = divisor_override
+
+    def forward(self, input: Any) -> Any:
+        return _three("avg_pool")[self.n - 1](
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+
+class AvgPool3d(AvgPool2d):
+    """Mean of each window."""
+
+    n = 3
+
+
+class _LPPoolNd(Module):
+    n: int
+
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
+        super().__init__()
+        self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
+
+    def forward(self, input: Any) -> Any:
+        return _three("lp_pool")[self.n - 1](input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+    def extra_repr(self) -> str:
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"
+        )
+
+
+class LPPool1d(_LPPoolNd):
+    """p-norm of each window."""
+
+    n = 1
+
+
+class LPPool2d(_LPPoolNd):
+    """p-norm of each window."""
+
+    n = 2
+
+
+class LPPool3d(_LPPoolNd):
+    """p-norm of each window."""
+
+    n = 3
+
+
+class _AdaptiveNd(Module):
+    n: int
+    kind: str
+
+    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+        super().__init__()
+        self.output_size, self.return_indices = output_size, return_indices
+
+    def forward(self, input: Any) -> Any:
+        pool = _three(f"adaptive_{self.kind}_pool")[self.n - 1]
+        if self.kind == "max":
+            return pool(input, self.output_size, self.return_indices)
+        return pool(input, self.output_size)
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveMaxPool1d(_AdaptiveNd):
+    """Largest values of windows that give the output size asked for."""
+
+    n, kind = 1, "max"
+
+
+class AdaptiveMaxPool2d(_AdaptiveNd):
+    """Largest values of windows that give the output size asked for."""
+
+    n, kind = 2, "max"
+
+
+class AdaptiveMaxPool3d(_AdaptiveNd):
+    """Largest values of windows that give the output size asked for."""
+
+    n, kind = 3, "max"
+
+
+class AdaptiveAvgPool1d(_AdaptiveNd):
+    """Means of windows that give the output size asked for."""
+
+    n, kind = 1, "avg"
+
+
+class AdaptiveAvgPool2d(_AdaptiveNd):
+    """Means of windows that give the output size asked for."""
+
+    n, kind = 2, "avg"
+
+
+class AdaptiveAvgPool3d(_AdaptiveNd):
+    """Means of windows that give the output size asked for."""
+
+    n, kind = 3, "avg"

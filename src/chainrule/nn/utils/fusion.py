@@ -1,0 +1,39 @@
+"""Batch norm folded into the layer before it, for evaluation."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from ..module import Module
+from ..parameter import Parameter
+
+
+def fuse_conv_bn_weights(
+    conv_w: Any, conv_b: Any, bn_rm: Any, bn_rv: Any, bn_eps: float, bn_w: Any, bn_b: Any, transpose: bool = False
+) -> tuple[Any, Any]:
+    """Weight and bias of a convolution followed by batch norm in evaluation mode."""
+    scale = (bn_rv + bn_eps).rsqrt()
+    if bn_w is not None:
+        scale = scale * bn_w.detach()
+    bias = -bn_rm if conv_b is None else conv_b.detach() - bn_rm
+    shape = [1, -1, *[1] * (conv_w.dim() - 2)] if transpose else [-1, 1, *[1] * (conv_w.dim() - 2)]
+    weight = conv_w.detach() * scale.reshape(shape)
+    bias = bias * scale if bn_b is None else bias * scale + bn_b.detach()
+    return Parameter(weight, conv_w.requires_grad), Parameter(bias, conv_w.requires_grad)
+
+
+def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Module:
+    """One convolution that does what `conv` then `bn` do in evaluation mode."""
+    if conv.training or bn.training:
+        raise AssertionError("Fusion only for eval!")
+    fused = copy.deepcopy(conv)
+    fused.weight, fused.bias = fuse_conv_bn_weights(
+        conv.weight, conv.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias, transpose
+    )
+    return fused
+
+
+def fuse_linear_bn_eval(linear: Any, bn: Any) -> Module:
+    """One linear layer that does what `linear` then `bn` do in evaluation mode."""
+    return fuse_conv_bn_eval(linear, bn)

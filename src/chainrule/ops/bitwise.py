@@ -1,0 +1,53 @@
+"""Bits of integers, and greatest common divisors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.errors import DTypeError
+from ..core.value import raw_dtype
+from .kits import elementwise, function_of
+
+__all__ = [
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "gcd",
+    "lcm",
+]
+METHODS = INPLACE = tuple(__all__)
+
+
+def _op(name: str, function: Any, sign: str = "") -> Any:
+    notation = "{} " + sign + " {}" if sign else name + "({}, {})"
+    op = function_of(elementwise(name, function, None, None, notation=notation, doc=f"{name} of integers."))
+
+    def integers_only(input: Any, other: Any, *, out: Any = None) -> Any:
+        for x in (input, other):
+            if raw_dtype(x).kind in "fc":
+                raise DTypeError(f'"{name}" not implemented for {raw_dtype(x)}; it works on integers and bool')
+        return op(input, other, out=out)
+
+    integers_only.__name__ = integers_only.__qualname__ = name
+    integers_only.__doc__ = f"{name} of integers or bool, element by element."
+    return integers_only
+
+
+bitwise_and = _op("bitwise_and", lambda xp, x, y: xp.bitwise_and(x, y), "&")
+bitwise_or = _op("bitwise_or", lambda xp, x, y: xp.bitwise_or(x, y), "|")
+bitwise_xor = _op("bitwise_xor", lambda xp, x, y: xp.bitwise_xor(x, y), "^")
+bitwise_left_shift = _op("bitwise_left_shift", lambda xp, x, y: xp.left_shift(x, y), "<<")
+bitwise_right_shift = _op("bitwise_right_shift", lambda xp, x, y: xp.right_shift(x, y), ">>")
+gcd = _op("gcd", lambda xp, x, y: xp.gcd(x, y))
+lcm = _op("lcm", lambda xp, x, y: xp.lcm(x, y))
+_not = function_of(elementwise("bitwise_not", lambda xp, x: xp.invert(x), None, notation="~{}"), "none")
+
+
+def bitwise_not(input: Any, *, out: Any = None) -> Any:
+    """Every bit flipped; logical not for bool."""
+    if raw_dtype(input).kind in "fc":
+        raise DTypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return _not(input, out=out)

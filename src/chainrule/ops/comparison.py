@@ -1,0 +1,202 @@
+"""Comparisons, logic, choices between two tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import result_dtype
+from ..core.eager import cast_to, elementwise_call
+from ..core.errors import ArgumentError, DTypeError
+from ..core.value import Tensor, raw_dtype, raw_shape
+from .kits import elementwise, function_of
+
+__all__ = [
+    "allclose",
+    "eq",
+    "equal",
+    "fmax",
+    "fmin",
+    "ge",
+    "greater",
+    "greater_equal",
+    "gt",
+    "isclose",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "isneginf",
+    "isposinf",
+    "isreal",
+    "le",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "lt",
+    "maximum",
+    "minimum",
+    "ne",
+    "not_equal",
+    "where",
+]
+METHODS = tuple(n for n in __all__ if n != "where")
+INPLACE = ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_not", "logical_or", "logical_xor")
+
+
+def _comparison(name: str, sign: str, ufunc: Any) -> Any:
+    prim = elementwise(
+        name, lambda xp, x, y: ufunc(x, y), None, None, out="bool", notation="{} " + sign + " {}", doc=f"x {sign} y."
+    )
+    op = function_of(prim)
+
+    def compare(input: Any, other: Any, *, out: Any = None) -> Any:
+        if other is None or isinstance(other, str):
+            return NotImplemented if name not in ("eq", "ne") else (name == "ne")
+        return op(input, other, out=out)
+
+    compare.__name__ = compare.__qualname__ = name
+    compare.__doc__ = f"input {sign} other, element by element, as bool."
+    compare.prim = prim  # type: ignore[attr-defined]
+    return compare
+
+
+eq = _comparison("eq", "==", np.equal)
+ne = not_equal = _comparison("ne", "!=", np.not_equal)
+lt = less = _comparison("lt", "<", np.less)
+le = less_equal = _comparison("le", "<=", np.less_equal)
+gt = greater = _comparison("gt", ">", np.greater)
+ge = greater_equal = _comparison("ge", ">=", np.greater_equal)
+
+
+def _test(name: str, function: Any, doc: str) -> Any:
+    return function_of(elementwise(name, function, None, out="bool", doc=doc), "none")
+
+
+isnan = _test("isnan", lambda xp, x: xp.isnan(x), "Is it NaN?")
+isinf = _test("isinf", lambda xp, x: xp.isinf(x), "Is it infinite?")
+isfinite = _test("isfinite", lambda xp, x: xp.isfinite(x), "Is it neither NaN nor infinite?")
+isposinf = _test("isposinf", lambda xp, x: xp.isinf(x) & (x > 0), "Is it +inf?")
+isneginf = _test("isneginf", lambda xp, x: xp.isinf(x) & (x < 0), "Is it -inf?")
+isreal = _test("isreal", lambda xp, x: xp.isreal(x), "Is the imaginary part 0?")
+logical_not = _test("logical_not", lambda xp, x: xp.logical_not(x), "Is it 0?")
+logical_and = function_of(elementwise("logical_and", lambda xp, x, y: xp.logical_and(x, y), None, None, out="bool"))
+logical_or = function_of(elementwise("logical_or", lambda xp, x, y: xp.logical_or(x, y), None, None, out="bool"))
+logical_xor = function_of(elementwise("logical_xor", lambda xp, x, y: xp.logical_xor(x, y), None, None, out="bool"))
+
+
+def _share(g: Any, wins: Any, ties: Any) -> Any:
+    """g where this operand wins, half of it at ties, else 0."""
+    return where_p(wins, g, where_p(ties, g * 0.5, g * 0))
+
+
+def _extremum(name: str, ufunc: Any, first_wins: Any, second_wins: Any, doc: str) -> Any:
+    prim = elementwise(
+        name,
+        lambda xp, x, y: ufunc(x, y),
+        lambda g, ans, x, y: _share(g, first_wins(x, y), x == y),
+        lambda g, ans, x, y: _share(g, second_wins(x, y), x == y),
+        doc=doc,
+    )
+    op = function_of(prim)
+
+    def function(input: Any, other: Any, *, out: Any = None) -> Any:
+        if raw_dtype(input).kind == "c" or raw_dtype(other).kind == "c":
+            raise DTypeError(f"{name} does not support complex inputs, which have no order")
+        return op(input, other, out=out)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc + " Ties share the gradient evenly."
+    function.prim = prim  # type: ignore[attr-defined]
+    return function
+
+
+maximum = _extremum(
+    "maximum", np.maximum, lambda x, y: (x > y) | (x != x), lambda x, y: (y > x) | (y != y), "The larger one; NaN wins."
+)
+minimum = _extremum(
+    "minimum", np.minimum, lambda x, y: (x < y) | (x != x), lambda x, y: (y < x) | (y != y), "The smaller one; NaN wins."
+)
+fmax = _extremum(
+    "fmax", np.fmax, lambda x, y: (x > y) | (y != y), lambda x, y: (y > x) | (x != x), "The larger one; NaN loses."
+)
+fmin = _extremum(
+    "fmin", np.fmin, lambda x, y: (x < y) | (y != y), lambda x, y: (y < x) | (x != x), "The smaller one; NaN loses."
+)
+
+where_p = elementwise(
+    "where",
+    lambda xp, c, x, y: xp.where(c, x, y),
+    None,
+    lambda g, ans, c, x, y: where_p(c, g, g * 0),
+    lambda g, ans, c, x, y: where_p(c, g * 0, g),
+    notation="where({}, {}, {})",
+    doc="x where the condition holds, else y.",
+    holomorphic=False,
+)
+
+
+def where(condition: Any, input: Any = None, other: Any = None, *, x: Any = None, y: Any = None) -> Any:
+    """input where condition holds, else other; with the condition alone, the indices where it holds.
+
+    The gradient goes to the branch taken, and the other branch gets exactly 0, also through operations whose derivative
+    is infinite there.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor([0.0, 4.0], requires_grad=True)
+    >>> cr.where(x > 0, x.sqrt(), x).sum().backward()
+    >>> x.grad
+    tensor([1.0000, 0.2500])
+    """
+    input, other = (x if input is None else input), (y if other is None else other)
+    if input is None and other is None:
+        from .scatter import nonzero
+
+        return nonzero(condition, as_tuple=True)
+    if input is None or other is None:
+        raise ArgumentError("where() takes a condition alone, or a condition and two values")
+    kind = raw_dtype(condition)
+    if kind != bool:
+        if kind != np.uint8:
+            raise DTypeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {kind}")
+        condition = condition != 0
+    dtype = result_dtype((input, other))
+    values = []
+    for v in (input, other):
+        v = cast_to(v, dtype)
+        values.append(np.asarray(v, dtype) if isinstance(v, (bool, int, float, complex)) else v)
+    return elementwise_call(where_p, (condition, *values), "none")
+
+
+def _where_method(self: Any, condition: Any, other: Any) -> Any:
+    return where(condition, self, other)
+
+
+Tensor.where = _where_method  # type: ignore[attr-defined]
+
+
+def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+    """|input - other| <= atol + rtol |other|, element by element."""
+    from .rounding import abs
+
+    dtype = result_dtype((input, other))
+    a, b = cast_to(input, dtype), cast_to(other, dtype)
+    close = eq(a, b)
+    if equal_nan:
+        close = close | (isnan(a) & isnan(b))
+    if dtype.kind == "b":
+        return close
+    return close | (isfinite(b) & (abs(a - b) <= atol + rtol * abs(b)))
+
+
+def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Are all elements close?"""
+    return bool(isclose(input, other, rtol, atol, equal_nan).all())
+
+
+def equal(input: Any, other: Any) -> bool:
+    """Have two tensors the same shape and elements?"""
+    return raw_shape(input) == raw_shape(other) and bool(eq(input, other).all())

@@ -1,0 +1,598 @@
+"""Products of vectors, matrices and batches of them, and what is made of these products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import F32, F64, is_inexact, result_dtype
+from ..core.eager import bind, cast_to, write_out
+from ..core.errors import ArgumentError, ShapeError
+from ..core.tape import Spec
+from ..core.value import Tensor, raw_dtype, raw_shape
+from .broadcasting import unbroadcast
+from .einsum import conj, contract_p, einsum
+from .kits import add_terms, broadcast_shapes, opaque, pad_rank
+from .kits import bilinear as bilinear_kit
+from .reductions import sum_p
+from .shape import broadcast_to_p, canonical_dim, permute_p, reshape_p
+
+ndarray = np.ndarray
+
+# ---- matmul ---------------------------------------------------------------------------------------------------------
+
+
+def mT(x: Any) -> Any:
+    """Transpose of the last two dimensions."""
+    if type(x) is ndarray:
+        return x.swapaxes(-1, -2)
+    n = len(raw_shape(x))
+    return permute_p(x, dims=(*range(n - 2), n - 1, n - 2))
+
+
+def mH(x: Any) -> Any:
+    """Conjugate transpose of the last two dimensions."""
+    return conj(mT(x))
+
+
+def with_dim(x: Any, dim: int) -> Any:
+    """`x` with a new dimension of size 1 at `dim`, which counts from the back (-1 or -2) in the result."""
+    shape = raw_shape(x)
+    at = len(shape) + 1 + dim
+    return reshape_p(x, shape=(*shape[:at], 1, *shape[at:]))
+
+
+def _mismatch(a: tuple, b: tuple) -> ShapeError:
+    """PyTorch's error for operands of matmul that do not fit."""
+    if not a or not b:
+        text = f"both arguments to matmul need to be at least 1D, but they are {len(a)}D and {len(b)}D"
+        return ShapeError(f"{text}: shapes {a} and {b}. Write x * y to multiply by a number")
+    if len(a) == len(b) == 1:
+        return ShapeError(
+            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements, "
+            f"but got {a[0]} and {b[0]} elements respectively"
+        )
+    if len(b) == 1 and len(a) == 2:
+        return ShapeError(f"size mismatch, got input ({a[0]}), mat ({a[0]}x{a[1]}), vec ({b[0]})")
+    if len(a) <= 2 and len(b) <= 2:
+        m = (1, *a) if len(a) == 1 else a
+        return ShapeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({m[0]}x{m[1]} and {b[0]}x{b[1]}). The inner sizes must be equal: "
+            f"transpose one operand, for example y.T"
+        )
+    inner = b[-2] if len(b) > 1 else b[0]
+    if a[-1] != inner:
+        return ShapeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{', '.join(map(str, (*a[:-2], a[-1])))}] "
+            f"but got: [{', '.join(map(str, (*b[:-2], inner)))}] in matmul of shapes {a} and {b}"
+        )
+    return ShapeError(f"matmul: batch dimensions of shapes {a} and {b} do not broadcast together")
+
+
+def _matmul_impl(xp: Any, x: Any, y: Any) -> Any:
+    dtype = x.dtype
+    try:
+        if dtype.itemsize == 2 and is_inexact(dtype):  # half precision: sums in float32
+            return xp.matmul(x.astype(F32), y.astype(F32)).astype(dtype)
+        return xp.matmul(x, y)
+    except ValueError:
+        raise _mismatch(x.shape, y.shape) from None
+
+
+def _matmul_aval(x: Any, y: Any) -> Spec:
+    a, b = tuple(x.shape), tuple(y.shape)
+    if not a or not b or a[-1] != (b[-2] if len(b) > 1 else b[0]):
+        raise _mismatch(a, b)
+    lead = broadcast_shapes(a[:-2], b[:-2])
+    return Spec((*lead, *a[-2:-1], *(b[-1:] if len(b) > 1 else ())), np.result_type(x.dtype, y.dtype))
+
+
+def _matmul_lhs(g: Any, ans: Any, x: Any, y: Any) -> Any:
+    nx, ny = len(x.shape), len(raw_shape(y))
+    if nx == 2 and ny == 2:
+        return g @ mT(y)
+    if ny == 1:
+        return unbroadcast(g * y if nx == 1 else with_dim(g, -1) * y, x.shape)
+    return unbroadcast(g @ mT(y) if nx > 1 else reshape_p(y @ with_dim(g, -1), shape=raw_shape(y)[:-1]), x.shape)
+
+
+def _matmul_rhs(g: Any, ans: Any, x: Any, y: Any) -> Any:
+    nx, ny = len(raw_shape(x)), len(y.shape)
+    if nx == 2 and ny == 2:
+        return mT(x) @ g
+    if nx == 1:
+        return unbroadcast(g * x if ny == 1 else with_dim(x, -1) * with_dim(g, -2), y.shape)
+    if ny == 1:
+        return unbroadcast(reshape_p(mT(x) @ with_dim(g, -1), shape=(*raw_shape(x)[:-2], y.shape[0])), y.shape)
+    return unbroadcast(mT(x) @ g, y.shape)
+
+
+def _matmul_batch(prim: Any, args: Any, is_batched: Any) -> Any:
+    x, y = args
+    nx, ny = (len(raw_shape(a)) - b for a, b in zip(args, is_batched, strict=True))
+    x = with_dim(x, -2) if nx == 1 else x
+    y = with_dim(y, -1) if ny == 1 else y
+    ndim = max(nx, ny, 2)
+    out = prim(*(pad_rank(a, ndim) if b else a for a, b in zip((x, y), is_batched, strict=True)))
+    shape = raw_shape(out)
+    if ny == 1:
+        shape = shape[:-1]
+    if nx == 1:
+        shape = (*shape[:-2], *shape[-1:]) if ny > 1 else shape[:-1]
+    return out if shape == raw_shape(out) else reshape_p(out, shape=shape)
+
+
+matmul_p = bilinear_kit(
+    "matmul",
+    _matmul_impl,
+    _matmul_aval,
+    _matmul_lhs,
+    _matmul_rhs,
+    _matmul_batch,
+    notation="{} {}",
+    doc="Matrix product of the last two dimensions; leading dimensions broadcast; vectors as in NumPy.",
+    backward_name="MmBackward0",
+)
+
+
+def _promoted(*operands: Any) -> list:
+    dtype = result_dtype(operands)
+    return [cast_to(x if hasattr(x, "shape") else np.asarray(x), dtype) for x in operands]
+
+
+def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Matrix product over the last dimension of `input` and the last but one of `other`.
+
+    Vectors count as a row (left) or a column (right), and their dimension is dropped from the result; leading dimensions
+    broadcast: (..., n, k) @ (..., k, m) -> (..., n, m). dtypes are promoted to a common one (PyTorch raises instead).
+
+    Raises:
+        RuntimeError: inner sizes differ, or batch dimensions do not broadcast.
+
+    >>> import chainrule as cr
+    >>> cr.matmul(cr.tensor([[1., 2.], [3., 4.]]), cr.tensor([1., 1.]))
+    tensor([3., 7.])
+    """
+    if type(input) is Tensor and type(other) is Tensor and out is None:
+        dtype = input._data.dtype
+        if (dtype is F32 or dtype is F64) and other._data.dtype is dtype:
+            return bind(matmul_p, (input, other), {})
+    x, y = _promoted(input, other)
+    if not raw_shape(x) or not raw_shape(y):
+        raise _mismatch(raw_shape(x), raw_shape(y))
+    result = matmul_p(x, y)
+    return result if out is None else write_out(out, result)
+
+
+def _ranks(name: str, needed: str, *pairs: tuple[Any, int]) -> None:
+    """Check numbers of dimensions: `needed` is PyTorch's text of what the operands must be."""
+    shapes = [raw_shape(x) for x, _ in pairs]
+    for shape, (_, n) in zip(shapes, pairs, strict=True):
+        if len(shape) != n:
+            raise ShapeError(f"{name}: {needed}; got shapes {' and '.join(map(str, shapes))}. Write matmul for others")
+
+
+def mm(input: Any, mat2: Any, *, out: Any = None) -> Any:
+    """Matrix product (n, k) x (k, m) -> (n, m); no broadcasting.
+
+    >>> import chainrule as cr
+    >>> cr.mm(cr.tensor([[1., 2.]]), cr.tensor([[3.], [4.]]))
+    tensor([[11.]])
+    """
+    _ranks("mm", "self must be a matrix", (input, 2))
+    _ranks("mm", "mat2 must be a matrix", (mat2, 2))
+    return matmul(input, mat2, out=out)
+
+
+def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
+    """Matrix products of two batches: (b, n, k) x (b, k, m) -> (b, n, m); no broadcasting."""
+    _ranks("bmm", "batch1 must be a 3D tensor", (input, 3))
+    _ranks("bmm", "batch2 must be a 3D tensor", (mat2, 3))
+    a, b = raw_shape(input), raw_shape(mat2)
+    if a[0] != b[0] or a[2] != b[1]:
+        raise ShapeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
+        )
+    return matmul(input, mat2, out=out)
+
+
+def mv(input: Any, vec: Any, *, out: Any = None) -> Any:
+    """Product of a matrix (n, k) and a vector (k,): (n,)."""
+    a, b = raw_shape(input), raw_shape(vec)
+    _ranks("mv", f"vector + matrix @ vector expected, got {len(b)}, {len(a)}, {len(b)}", (input, 2), (vec, 1))
+    return matmul(input, vec, out=out)
+
+
+def dot(input: Any, tensor: Any, *, out: Any = None) -> Any:
+    """Sum of the products of two vectors' elements, without conjugation.
+
+    >>> import chainrule as cr
+    >>> cr.dot(cr.tensor([2, 3]), cr.tensor([2, 1]))
+    tensor(7)
+    """
+    a, b = raw_shape(input), raw_shape(tensor)
+    _ranks("dot", f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors", (input, 1), (tensor, 1))
+    return matmul(input, tensor, out=out)
+
+
+def vdot(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Inner product of two vectors, with the first one conjugated."""
+    a, b = raw_shape(input), raw_shape(other)
+    _ranks("vdot", f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors", (input, 1), (other, 1))
+    return matmul(conj(input), other, out=out)
+
+
+def vecdot(x: Any, y: Any, *, dim: int = -1, axis: int | None = None, out: Any = None) -> Any:
+    """Inner products sum(conj(x) y) over one dimension; the others broadcast."""
+    x, y = _promoted(x, y)
+    shape = broadcast_shapes(raw_shape(x), raw_shape(y))
+    product = conj(x) * y
+    result = sum_p(product, axes=(canonical_dim(dim if axis is None else axis, len(shape)),), keepdims=False)
+    return result if out is None else write_out(out, result)
+
+
+def inner(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Sum of products over the last dimension of both: result dimensions are input's others, then other's others.
+
+    >>> import chainrule as cr
+    >>> cr.inner(cr.tensor([1, 2, 3]), cr.tensor([0, 2, 1]))
+    tensor(7)
+    """
+    a, b = raw_shape(input), raw_shape(other)
+    if not a or not b:
+        result = input * other
+    elif a[-1] != b[-1]:
+        raise ShapeError(
+            f"inner() the last dimension must match on both input tensors but got shapes {list(a)} and {list(b)}"
+        )
+    else:
+        result = tensordot(input, other, ([-1], [-1]))
+    return result if out is None else write_out(out, result)
+
+
+def outer(input: Any, vec2: Any, *, out: Any = None) -> Any:
+    """All products of two vectors' elements: result[i, j] = input[i] vec2[j].
+
+    >>> import chainrule as cr
+    >>> cr.outer(cr.tensor([1., 2.]), cr.tensor([3., 4.]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
+    for name, x in (("self", input), ("vec2", vec2)):
+        if len(raw_shape(x)) != 1:
+            raise ShapeError(f"outer: Expected 1-D argument {name}, but got {len(raw_shape(x))}-D of {raw_shape(x)}")
+    x, y = _promoted(input, vec2)
+    result = with_dim(x, -1) * y
+    return result if out is None else write_out(out, result)
+
+
+ger = outer
+
+# ---- linear: x W^T + b as one operation ------------------------------------------------------------------------------
+
+
+def _rows(x: Any) -> Any:
+    """All but the last dimension as one."""
+    shape = raw_shape(x)
+    if len(shape) == 2:
+        return x
+    n = 1
+    for size in shape[:-1]:
+        n *= size
+    return reshape_p(x, shape=(n, shape[-1]))
+
+
+def _linear_impl(xp: Any, x: Any, w: Any, b: Any = None) -> Any:
+    a = x.shape
+    if not a or a[-1] != w.shape[1]:
+        rows = (int(np.prod(a[:-1])), a[-1]) if a else (1, 1)
+        raise _mismatch(rows, w.shape[::-1])
+    flat = x if len(a) == 2 else x.reshape((int(np.prod(a[:-1])), a[-1]))
+    y = _matmul_impl(xp, flat, w.T)
+    if b is not None:
+        y = xp.add(y, b, out=y) if b.shape == w.shape[:1] else y + b
+    return y if len(a) == 2 else y.reshape((*a[:-1], w.shape[0]))
+
+
+def _linear_aval(x: Any, w: Any, b: Any = None) -> Spec:
+    a = tuple(x.shape)
+    if not a or a[-1] != w.shape[1]:
+        raise _mismatch((int(np.prod(a[:-1])), a[-1]) if a else (1, 1), tuple(w.shape)[::-1])
+    return Spec((*a[:-1], w.shape[0]), x.dtype)
+
+
+def _linear_jvp(prim: Any, tangents: Any, ans: Any, x: Any, w: Any, b: Any = None) -> Any:
+    terms = [prim(tangents[0], w)] if tangents[0] is not None else []
+    if tangents[1] is not None:
+        terms.append(prim(x, tangents[1]))
+    if b is not None and tangents[2] is not None:
+        terms.append(broadcast_to_p(tangents[2], shape=raw_shape(ans)))
+    return add_terms(terms)
+
+
+def _linear_batch(prim: Any, args: Any, is_batched: Any) -> Any:
+    if not any(is_batched[1:]):
+        return prim(*args)
+    out = _matmul_batch(matmul_p, (args[0], mT(args[1])), is_batched[:2])
+    if len(args) == 2:
+        return out
+    return out + (pad_rank(args[2], len(raw_shape(out)) - any(is_batched[:2])) if is_batched[2] else args[2])
+
+
+linear_p = opaque(
+    "linear",
+    _linear_impl,
+    _linear_aval,
+    vjp=(
+        lambda g, ans, x, w, b=None: g @ w if len(x.shape) == 2 else reshape_p(_rows(g) @ w, shape=x.shape),
+        lambda g, ans, x, w, b=None: mT(_rows(g)) @ _rows(x),
+        lambda g, ans, x, w, b: unbroadcast(g, b.shape),
+    ),
+    jvp=_linear_jvp,
+    batch=_linear_batch,
+    notation="{} {}^T",
+    doc="x W^T + b over the last dimension of x.",
+    backward_name="AddmmBackward0",
+    holomorphic=True,
+)
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    """input @ weight.T + bias over the last dimension: (..., in), (out, in), (out,) -> (..., out).
+
+    >>> import numpy as np
+    >>> linear(np.ones((1, 2)), np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 0.0]))
+    array([[3.5, 7. ]])
+    """
+    args = (input, weight) if bias is None else (input, weight, bias)
+    dtype = raw_dtype(input)
+    if any([raw_dtype(a) != dtype for a in args]):
+        args = tuple(_promoted(*args))
+    if len(raw_shape(weight)) == 2:
+        return bind(linear_p, args, {})
+    if len(raw_shape(weight)) != 1:
+        raise ShapeError(f"linear(): weight must have shape (out, in) or (in,), got {raw_shape(weight)}")
+    product = matmul(args[0], args[1])
+    return product if bias is None else product + args[2]
+
+
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    """y_o = sum_ij x1_i W_oij x2_j + b_o over the last dimensions: (..., in1), (..., in2), (out, in1, in2) -> (..., out)."""
+    a, b, w = raw_shape(input1), raw_shape(input2), raw_shape(weight)
+    if a[:-1] != b[:-1]:
+        raise ShapeError(f"bilinear(): input batch dimensions do not match: got {a} and {b}")
+    if len(w) != 3 or a[-1:] != w[1:2] or b[-1:] != w[2:]:
+        raise ShapeError(
+            f"bilinear(): input1 size does not match weight size: got {a} and {b} for a weight of shape {w}, which must "
+            f"be (out, in1, in2)"
+        )
+    result = einsum("...i,oij,...j->...o", input1, weight, input2)
+    return result if bias is None else result + bias
+
+
+# ---- products with a sum --------------------------------------------------------------------------------------------
+
+
+def _blend(input: Any, product: Any, beta: Any, alpha: Any, out: Any) -> Any:
+    """beta input + alpha product; with beta 0 the input, NaN included, does not count."""
+    if alpha != 1:
+        product = product * alpha
+    if beta == 0:
+        shape = broadcast_shapes(raw_shape(input), raw_shape(product))
+        result = product if shape == raw_shape(product) else broadcast_to_p(product, shape=shape)
+    else:
+        result = (input if beta == 1 else input * beta) + product
+    if raw_shape(result) != raw_shape(product):
+        raise ShapeError(
+            f"The expanded size of the tensor must match the existing size: input of shape {raw_shape(input)} does not "
+            f"expand to the product's shape {raw_shape(product)}"
+        )
+    return result if out is None else write_out(out, result)
+
+
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
+    """beta input + alpha (mat1 @ mat2), for matrices; `input` broadcasts."""
+    _ranks("addmm", "mat1 must be a matrix", (mat1, 2))
+    _ranks("addmm", "mat2 must be a matrix", (mat2, 2))
+    return _blend(input, matmul(mat1, mat2), beta, alpha, out)
+
+
+def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
+    """beta input + alpha (mat @ vec)."""
+    return _blend(input, mv(mat, vec), beta, alpha, out)
+
+
+def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
+    """beta input + alpha outer(vec1, vec2)."""
+    return _blend(input, outer(vec1, vec2), beta, alpha, out)
+
+
+def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
+    """beta input + alpha (batch1 @ batch2), for batches of matrices; `input` broadcasts."""
+    return _blend(input, bmm(batch1, batch2), beta, alpha, out)
+
+
+def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
+    """beta input + alpha times the sum over the batch of batch1 @ batch2."""
+    product = bmm(batch1, batch2)
+    return _blend(input, sum_p(product, axes=(0,), keepdims=False), beta, alpha, out)
+
+
+# ---- several dimensions, several factors ------------------------------------------------------------------------------
+
+
+def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
+    """Sum of products over pairs of dimensions: `dims` = (of a, of b), or the number of a's last and b's first ones.
+
+    >>> import chainrule as cr
+    >>> cr.tensordot(cr.ones(2, 3, 4), cr.ones(4, 3), dims=([2, 1], [0, 1]))
+    tensor([12., 12.])
+    """
+    sa, sb = raw_shape(a), raw_shape(b)
+    if isinstance(dims, (int, np.integer)):
+        if dims < 0:
+            raise ArgumentError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(len(sa), len(sb)):
+            raise ArgumentError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims} for {sa} and {sb}")
+        da, db = list(range(len(sa) - dims, len(sa))), list(range(dims))
+    else:
+        pairs = dims.tolist() if hasattr(dims, "tolist") else dims
+        da, db = ([int(d) for d in (some if isinstance(some, (list, tuple)) else [some])] for some in pairs)
+    if len(da) != len(db):
+        raise ShapeError(f"both dimension lists should have same length: got {da} and {db}")
+    da, db = [canonical_dim(d, len(sa)) for d in da], [canonical_dim(d, len(sb)) for d in db]
+    la, lb = list(range(len(sa))), list(range(len(sa), len(sa) + len(sb)))
+    for i, j in zip(da, db, strict=True):
+        if sa[i] != sb[j] and 1 not in (sa[i], sb[j]):
+            raise ShapeError(
+                f"contracted dimensions need to match, but first has size {sa[i]} in dim {i} and second has size "
+                f"{sb[j]} in dim {j}: shapes {sa} and {sb}"
+            )
+        lb[j] = la[i]
+    a, b = _promoted(a, b)
+    sizes = dict(zip(lb, sb)) | {label: n for label, n in zip(la, sa) if n != 1 or label not in lb}
+    rest = [i for i in la if i not in da] + [label for j, label in enumerate(lb) if j not in db]
+    pairs = []
+    for x, labels, shape in ((a, la, sa), (b, lb, sb)):
+        kept = [n == sizes[label] for label, n in zip(labels, shape, strict=True)]
+        some = tuple(n for n, k in zip(shape, kept, strict=True) if k)
+        pairs.append((x if all(kept) else reshape_p(x, shape=some), tuple(q for q, k in zip(labels, kept) if k)))
+    every = tuple(sizes.get(label, 1) for label in range(len(sa) + len(sb)))
+    (x, xl), (y, yl) = pairs
+    result = contract_p(x, y, spec=((xl, yl), tuple(rest), every))
+    return result if out is None else write_out(out, result)
+
+
+def cheapest_order(sizes: tuple[int, ...]) -> list[list[int]]:
+    """split[i][j]: after which matrix to cut the product of matrices i..j, so that few multiplications are needed.
+
+    Matrix i has shape (sizes[i], sizes[i + 1]). Source: Cormen et al., Introduction to Algorithms, 15.2.
+    """
+    n = len(sizes) - 1
+    cost = [[0] * n for _ in range(n)]
+    split = [[0] * n for _ in range(n)]
+    for length in range(1, n):
+        for i in range(n - length):
+            j = i + length
+            found = [(cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)]
+            cost[i][j], split[i][j] = min(found)
+    return split
+
+
+def product_of(matrices: Any) -> Any:
+    """Product of matrices, in the cheapest order."""
+    shapes = [raw_shape(m) for m in matrices]
+    for a, b in zip(shapes, shapes[1:], strict=False):
+        if a[1] != b[0]:
+            raise _mismatch(a, b)
+    return _between(matrices, cheapest_order((*(s[0] for s in shapes), shapes[-1][1])), 0, len(matrices) - 1)
+
+
+def _between(matrices: Any, split: list[list[int]], i: int, j: int) -> Any:
+    """Product of matrices i..j."""
+    if i == j:
+        return matrices[i]
+    k = split[i][j]
+    return matmul(_between(matrices, split, i, k), _between(matrices, split, k + 1, j))
+
+
+def chain_matmul(*matrices: Any, out: Any = None) -> Any:
+    """Product of matrices, multiplied in the order that needs the fewest multiplications."""
+    if not matrices:
+        raise ArgumentError("chain_matmul(): Expected one or more matrices; write chain_matmul(a, b, c)")
+    for m in matrices:
+        _ranks("chain_matmul", "Tensor dimension is not 2", (m, 2))
+    result = product_of(list(matrices))
+    return result if out is None else write_out(out, result)
+
+
+# ---- distances and cross products -------------------------------------------------------------------------------------
+
+
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
+    """p-norm distances between all rows of x1 (..., n, d) and x2 (..., m, d): (..., n, m). The derivative at 0 is 0.
+
+    >>> import chainrule as cr
+    >>> cr.cdist(cr.tensor([[0., 0.]]), cr.tensor([[3., 4.], [0., 1.]]))
+    tensor([[5., 1.]])
+    """
+    from .statistics import vector_norm_p
+
+    a, b = raw_shape(x1), raw_shape(x2)
+    for name, s in (("X1", a), ("X2", b)):
+        if len(s) < 2:
+            raise ShapeError(f"cdist only supports at least 2D tensors, {name} got: {len(s)}D of shape {s}")
+    if a[-1] != b[-1]:
+        raise ShapeError(f"X1 and X2 must have the same number of columns. X1: {a[-1]} X2: {b[-1]}")
+    if p < 0:
+        raise ArgumentError(f"cdist only supports non-negative p values, got {p}")
+    modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+    if compute_mode not in modes:
+        raise ArgumentError(f"{compute_mode} is not a valid value for compute_mode; write one of {modes}")
+    x1, x2 = _promoted(x1, x2)
+    away = with_dim(x1, -2) - reshape_p(x2, shape=(*b[:-2], 1, *b[-2:]))
+    n = len(raw_shape(away))
+    if 0 in raw_shape(away):
+        return sum_p(away, axes=(n - 1,), keepdims=False)
+    return vector_norm_p(away, ord=float(p), axes=(n - 1,), keepdims=False)
+
+
+def _cross_batch(prim: Any, args: Any, is_batched: Any, *, axis: int) -> Any:
+    from .reductions import all_batched
+
+    return prim(*all_batched(args, is_batched), axis=axis + 1)
+
+
+cross_p = bilinear_kit(
+    "cross",
+    lambda xp, x, y, *, axis: xp.cross(x, y, axis=axis),
+    lambda x, y, *, axis: Spec(tuple(x.shape), x.dtype),
+    lambda g, ans, x, y, *, axis: cross_p(y, g, axis=axis),
+    lambda g, ans, x, y, *, axis: cross_p(g, x, axis=axis),
+    _cross_batch,
+    notation="{} x {}",
+    doc="Cross product of vectors along `axis`, of size 3.",
+    backward_name="LinalgCrossBackward0",
+)
+
+
+def linalg_cross(input: Any, other: Any, *, dim: int = -1, axis: int | None = None, out: Any = None) -> Any:
+    """Cross product of vectors along `dim`, which has size 3; the other dimensions broadcast.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.cross(cr.tensor([1., 0., 0.]), cr.tensor([0., 1., 0.]))
+    tensor([0., 0., 1.])
+    """
+    a, b = raw_shape(input), raw_shape(other)
+    if len(a) != len(b):
+        raise ShapeError(f"linalg.cross: inputs must have the same number of dimensions: got {a} and {b}")
+    at = canonical_dim(dim if axis is None else axis, len(a))
+    if not a or a[at] != 3 or b[at] != 3:
+        raise ShapeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got shapes {a} and {b}")
+    shape = broadcast_shapes(a, b)
+    x, y = (v if raw_shape(v) == shape else broadcast_to_p(v, shape=shape) for v in _promoted(input, other))
+    result = cross_p(x, y, axis=at)
+    return result if out is None else write_out(out, result)
+
+
+def cross(input: Any, other: Any, dim: int | None = None, *, axis: int | None = None, out: Any = None) -> Any:
+    """Cross product of vectors along `dim` (default: the first dimension of size 3)."""
+    dim = dim if axis is None else axis
+    if dim is None:
+        shape = broadcast_shapes(raw_shape(input), raw_shape(other))
+        dim = next((i for i, n in enumerate(shape) if n == 3), None)
+        if dim is None:
+            raise ShapeError(f"no dimension of size 3 in input: shape {shape}")
+    return linalg_cross(input, other, dim=dim, out=out)
+
+
+__all__ = [
+    *("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "outer", "ger", "tensordot", "einsum", "chain_matmul"),
+    *("addmm", "addmv", "addr", "addbmm", "baddbmm", "bilinear", "cdist", "cross"),
+]
+METHODS = (
+    *("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "outer", "ger"),
+    *("addmm", "addmv", "addr", "addbmm", "baddbmm", "cross"),
+)
+INPLACE = ("addmm", "addmv", "addr", "addbmm", "baddbmm")

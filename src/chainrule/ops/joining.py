@@ -1,0 +1,541 @@
+"""Joining and splitting: cat, stack, split, chunk, unbind and their kin."""
+
+from __future__ import annotations
+
+from itertools import accumulate, combinations_with_replacement
+from itertools import combinations as choices
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import result_dtype
+from ..core.eager import cast_to
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from ..core.tape import Spec
+from ..core.value import Tensor, raw_dtype, raw_shape, wrap
+from .kits import broadcast_shapes, opaque
+from .arithmetic import mul
+from .indexing import FULL, concrete, getitem, getitem_p, index_p, select_p, setitem_p
+from .shape import broadcast_to_p, canonical_dim, clone, permute, reshape_p
+
+__all__ = [
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "block_diag",
+    "broadcast_tensors",
+    "cartesian_prod",
+    "cat",
+    "chunk",
+    "column_stack",
+    "combinations",
+    "concat",
+    "concatenate",
+    "dsplit",
+    "dstack",
+    "hsplit",
+    "hstack",
+    "kron",
+    "meshgrid",
+    "repeat_interleave",
+    "row_stack",
+    "split",
+    "split_with_sizes",
+    "stack",
+    "tensor_split",
+    "tile",
+    "unbind",
+    "vsplit",
+    "vstack",
+]
+METHODS = (
+    "split",
+    "split_with_sizes",
+    "chunk",
+    "tensor_split",
+    "hsplit",
+    "vsplit",
+    "dsplit",
+    "unbind",
+    "tile",
+    "repeat",
+    "repeat_interleave",
+    "kron",
+)
+INPLACE = ()
+
+
+def _slice(x: Any, dim: int, start: int, stop: int) -> Any:
+    return getitem_p(x, key=(*(FULL,) * dim, (start, stop, None)))
+
+
+def _pieces(sizes: Any) -> list[tuple[int, int]]:
+    ends = list(accumulate(sizes))
+    return list(zip([0, *ends[:-1]], ends, strict=True))
+
+
+def _cat_joint(g: Any, ans: Any, args: tuple, needs: Any, *, dim: int) -> list:
+    spans = _pieces([a.shape[dim] for a in args])
+    return [_slice(g, dim, *span) if need else None for span, need in zip(spans, needs, strict=True)]
+
+
+def _zeros(like: Any) -> Any:
+    return broadcast_to_p(np.zeros((), raw_dtype(like)), shape=raw_shape(like))
+
+
+def _cat_jvp(prim: Any, tangents: Any, ans: Any, *args: Any, dim: int) -> Any:
+    return prim(*(_zeros(a) if t is None else t for t, a in zip(tangents, args, strict=True)), dim=dim)
+
+
+def _all_batched(args: tuple, is_batched: Any) -> list:
+    size = next(raw_shape(a)[0] for a, b in zip(args, is_batched, strict=True) if b)
+    return [a if b else broadcast_to_p(a, shape=(size, *raw_shape(a))) for a, b in zip(args, is_batched, strict=True)]
+
+
+cat_p = opaque(
+    "cat",
+    lambda xp, *xs, dim: xp.concatenate(xs, axis=dim),
+    lambda *xs, dim: Spec((*xs[0].shape[:dim], sum(x.shape[dim] for x in xs), *xs[0].shape[dim + 1 :]), xs[0].dtype),
+    joint=_cat_joint,
+    keeps=(),
+    jvp=_cat_jvp,
+    batch=lambda prim, args, b, *, dim: prim(*_all_batched(args, b), dim=dim + 1),
+    notation="cat({})",
+    doc="Join along an existing dimension.",
+)
+stack_p = opaque(
+    "stack",
+    lambda xp, *xs, dim: xp.stack(xs, axis=dim),
+    lambda *xs, dim: Spec((*xs[0].shape[:dim], len(xs), *xs[0].shape[dim:]), xs[0].dtype),
+    joint=lambda g, ans, args, needs, *, dim: [
+        select_p(g, dim=dim, index=i) if need else None for i, need in enumerate(needs)
+    ],
+    keeps=(),
+    jvp=_cat_jvp,
+    batch=lambda prim, args, b, *, dim: prim(*_all_batched(args, b), dim=dim + 1),
+    notation="stack({})",
+    doc="Join along a new dimension.",
+)
+
+
+def _split_joint(g: Any, ans: Any, args: tuple, needs: Any, *, sizes: tuple[int, ...], dim: int) -> list:
+    return [cat_p(*(_zeros(a) if c is None else c for c, a in zip(g, ans, strict=True)), dim=dim)]
+
+
+split_p = opaque(
+    "split",
+    lambda xp, x, *, sizes, dim: tuple(x[(slice(None),) * dim + (slice(a, b),)] for a, b in _pieces(sizes)),
+    lambda x, *, sizes, dim: tuple(Spec((*x.shape[:dim], n, *x.shape[dim + 1 :]), x.dtype) for n in sizes),
+    joint=_split_joint,
+    keeps=(),
+    jvp=lambda prim, tangents, ans, x, **params: prim(tangents[0], **params),
+    batch=lambda prim, args, b, *, sizes, dim: prim(args[0], sizes=sizes, dim=dim + 1),
+    notation="split({})",
+    doc="Consecutive pieces along a dimension; views.",
+    n_out=0,
+    view=True,
+)
+
+
+def _unbind_joint(g: Any, ans: Any, args: tuple, needs: Any, *, dim: int) -> list:
+    return [stack_p(*(_zeros(a) if c is None else c for c, a in zip(g, ans, strict=True)), dim=dim)]
+
+
+unbind_p = opaque(
+    "unbind",
+    lambda xp, x, *, dim: tuple(x[(*(slice(None),) * dim, i, ...)] for i in range(x.shape[dim])),
+    lambda x, *, dim: tuple(Spec((*x.shape[:dim], *x.shape[dim + 1 :]), x.dtype) for _ in range(x.shape[dim])),
+    joint=_unbind_joint,
+    keeps=(),
+    jvp=lambda prim, tangents, ans, x, **params: prim(tangents[0], **params),
+    batch=lambda prim, args, b, *, dim: prim(args[0], dim=dim + 1),
+    notation="unbind({})",
+    doc="The slices along a dimension; views.",
+    n_out=0,
+    view=True,
+)
+
+
+# ---- functions ----------------------------------------------------------------------------------------------------------
+
+
+def _gathered(tensors: Any, name: str) -> list:
+    if isinstance(tensors, Tensor) or not isinstance(tensors, (list, tuple)):
+        kind = type(tensors).__name__
+        raise ArgumentTypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {kind}")
+    values = list(tensors)
+    if not values:
+        raise ArgumentError(f"{name} expects a non-empty TensorList")
+    for i, t in enumerate(values):
+        if not isinstance(t, (Tensor, np.ndarray, np.generic)) and not hasattr(t, "__chainrule_raw__"):
+            kind = type(t).__name__
+            raise ArgumentTypeError(f"expected Tensor as element {i} in argument 0, but got {kind}")
+    first = raw_dtype(values[0])
+    if any(raw_dtype(t) != first for t in values):
+        dtype = result_dtype(values)
+        values = [cast_to(t, dtype) for t in values]
+    return values
+
+
+def cat(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Any = None) -> Any:
+    """Join tensors along an existing dimension; other sizes must agree. (Empty 1-d tensors are skipped.)
+
+    >>> import chainrule as cr
+    >>> cr.cat([cr.ones(1, 2), cr.zeros(1, 2)])
+    tensor([[1., 1.],
+            [0., 0.]])
+    """
+    values = _gathered(tensors, "cat")
+    kept = [t for t in values if raw_shape(t) != (0,)] or values[:1]
+    shape = raw_shape(kept[0])
+    if not shape:
+        raise ShapeError("zero-dimensional tensor (at position 0) cannot be concatenated; use stack()")
+    d = canonical_dim(dim if axis is None else axis, len(shape))
+    for i, t in enumerate(kept):
+        have = raw_shape(t)
+        if len(have) != len(shape):
+            raise ShapeError(f"Tensors must have same number of dimensions: got {len(shape)} and {len(have)}")
+        for k, (a, b) in enumerate(zip(shape, have, strict=True)):
+            if k != d and a != b:
+                raise ShapeError(
+                    f"Sizes of tensors must match except in dimension {d}. Expected size {a} but got size {b} for tensor "
+                    f"number {i} in the list."
+                )
+    return cat_p(*kept, dim=d)
+
+
+concat = concatenate = cat
+
+
+def stack(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Any = None) -> Any:
+    """Join tensors of one shape along a new dimension."""
+    values = _gathered(tensors, "stack")
+    shape = raw_shape(values[0])
+    for i, t in enumerate(values):
+        if raw_shape(t) != shape:
+            raise ShapeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(raw_shape(t))} at "
+                f"entry {i}"
+            )
+    return stack_p(*values, dim=canonical_dim(dim if axis is None else axis, len(shape) + 1))
+
+
+def _grown(t: Any, n: int) -> Any:
+    """`t` with dimensions of size 1 added until there are `n` (at most 3)."""
+    shape = raw_shape(t)
+    if len(shape) >= n:
+        return t
+    if n < 3:
+        return reshape_p(t, shape=(*(1,) * (n - len(shape)), *shape))
+    return reshape_p(t, shape=(1, *shape, 1) if len(shape) == 1 else (*shape, 1) if len(shape) == 2 else (1, 1, 1))
+
+
+def _at_least(tensors: Any, n: int, name: str) -> list:
+    return [_grown(t, n) for t in _gathered(tensors, name)]
+
+
+def hstack(tensors: Any) -> Any:
+    """Join along dimension 1 (0 for vectors)."""
+    values = _at_least(tensors, 1, "hstack")
+    return cat(values, 0 if len(raw_shape(values[0])) == 1 else 1)
+
+
+def vstack(tensors: Any) -> Any:
+    """Join along dimension 0, vectors as rows."""
+    return cat(_at_least(tensors, 2, "vstack"), 0)
+
+
+row_stack = vstack
+
+
+def dstack(tensors: Any) -> Any:
+    """Join along dimension 2."""
+    return cat(_at_least(tensors, 3, "dstack"), 2)
+
+
+def column_stack(tensors: Any) -> Any:
+    """Join along dimension 1, vectors as columns."""
+    values = _gathered(tensors, "column_stack")
+    return cat([reshape_p(t, shape=(prod(raw_shape(t)), 1)) if len(raw_shape(t)) < 2 else t for t in values], 1)
+
+
+def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
+    """Consecutive pieces of one size (the last may be smaller), or of given sizes; views."""
+    shape = raw_shape(tensor)
+    if not shape:
+        raise ShapeError("split expects at least a 1-dimensional tensor")
+    d = canonical_dim(dim, len(shape))
+    n = shape[d]
+    if isinstance(split_size_or_sections, (int, np.integer)):
+        size = int(split_size_or_sections)
+        if size < 0 or (size == 0 and n):
+            raise ArgumentError(f"split expects split_size be non-negative, but got split_size={size}")
+        sizes = tuple(min(size, n - i) for i in range(0, n, size)) if size and n else (n,)
+    else:
+        sizes = tuple(int(s) for s in split_size_or_sections)
+        if sum(sizes) != n or any(s < 0 for s in sizes):
+            raise ShapeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), but "
+                f"got split_sizes={list(sizes)}"
+            )
+    return split_p(tensor, sizes=sizes, dim=d)
+
+
+def split_with_sizes(tensor: Any, split_sizes: Any, dim: int = 0) -> tuple:
+    """Consecutive pieces of given sizes; views."""
+    return split(tensor, tuple(split_sizes), dim)
+
+
+def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
+    """At most `chunks` pieces of equal size (the last may be smaller); views."""
+    if chunks <= 0:
+        raise ArgumentError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    shape = raw_shape(input)
+    if not shape:
+        raise ShapeError("chunk expects at least a 1-dimensional tensor")
+    n = shape[canonical_dim(dim, len(shape))]
+    size = -(-n // chunks)
+    return split(input, size, dim) if size else split(input, (0,) * chunks, dim)
+
+
+def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple:
+    """Pieces as NumPy's array_split makes them: a number of pieces, or the indices to cut at."""
+    shape = raw_shape(input)
+    if not shape:
+        raise ShapeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    d = canonical_dim(dim, len(shape))
+    n = shape[d]
+    given = indices_or_sections
+    if isinstance(given, Tensor):
+        given = concrete(given, "tensor_split", "Pass the indices as Python ints.").tolist()
+    if isinstance(given, (int, np.integer)):
+        if given <= 0:
+            raise ArgumentError(f"number of sections must be larger than 0, got {given}")
+        small, extra = divmod(n, int(given))
+        sizes = (small + 1,) * extra + (small,) * (int(given) - extra)
+        return split_p(input, sizes=sizes, dim=d)
+    cuts = [0, *[min(max(i + n if i < 0 else i, 0), n) for i in given], n]
+    if cuts == sorted(cuts):
+        return split_p(input, sizes=tuple([b - a for a, b in zip(cuts, cuts[1:], strict=False)]), dim=d)
+    return tuple([_slice(input, d, a, max(a, b)) for a, b in zip(cuts, cuts[1:], strict=False)])
+
+
+def _even_split(name: str, input: Any, given: Any, dim: int) -> tuple:
+    n = raw_shape(input)[dim]
+    if isinstance(given, (int, np.integer)) and given > 0 and n % given:
+        raise ShapeError(
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {n} is not divisible "
+            f"by the split_size {given}! Write tensor_split for pieces of different sizes."
+        )
+    return tensor_split(input, given, dim)
+
+
+def hsplit(input: Any, indices_or_sections: Any) -> tuple:
+    """tensor_split along dimension 1 (0 for vectors); a number of pieces must divide the size."""
+    if not raw_shape(input):
+        raise ShapeError("torch.hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!")
+    return _even_split("hsplit", input, indices_or_sections, 0 if len(raw_shape(input)) == 1 else 1)
+
+
+def vsplit(input: Any, indices_or_sections: Any) -> tuple:
+    """tensor_split along dimension 0; a number of pieces must divide the size."""
+    if len(raw_shape(input)) < 2:
+        raise ShapeError(
+            f"torch.vsplit requires a tensor with at least 2 dimension, but got a tensor with {len(raw_shape(input))} "
+            f"dimensions!"
+        )
+    return _even_split("vsplit", input, indices_or_sections, 0)
+
+
+def dsplit(input: Any, indices_or_sections: Any) -> tuple:
+    """tensor_split along dimension 2; a number of pieces must divide the size."""
+    if len(raw_shape(input)) < 3:
+        raise ShapeError(
+            f"torch.dsplit requires a tensor with at least 3 dimension, but got a tensor with {len(raw_shape(input))} "
+            f"dimensions!"
+        )
+    return _even_split("dsplit", input, indices_or_sections, 2)
+
+
+def unbind(input: Any, dim: int = 0) -> tuple:
+    """The slices along a dimension, without it; views."""
+    shape = raw_shape(input)
+    if not shape:
+        raise ShapeError("unbind: Dimension specified as 0 but tensor has no dimensions")
+    return unbind_p(input, dim=canonical_dim(dim, len(shape)))
+
+
+def broadcast_tensors(*tensors: Any) -> tuple:
+    """All tensors expanded to their common shape; views."""
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    shape = broadcast_shapes(*(raw_shape(t) for t in given))
+    return tuple([broadcast_to_p(t, shape=shape) for t in given])
+
+
+def _atleast(tensors: tuple, n: int) -> Any:
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    found = tuple([_grown(t, n) for t in given])
+    return found[0] if given is tensors and len(tensors) == 1 else found
+
+
+def atleast_1d(*tensors: Any) -> Any:
+    """0-d tensors as vectors of one element; a tuple of results for several tensors."""
+    return _atleast(tensors, 1)
+
+
+def atleast_2d(*tensors: Any) -> Any:
+    """Tensors of fewer than 2 dimensions as a matrix with one row."""
+    return _atleast(tensors, 2)
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """Tensors of fewer than 3 dimensions with dimensions of size 1 added; a vector becomes (1, n, 1)."""
+    return _atleast(tensors, 3)
+
+
+def repeat(input: Any, *repeats: Any) -> Any:
+    """Copies laid side by side, repeats[i] times along dimension i (new dimensions come in front).
+
+    >>> import chainrule as cr
+    >>> cr.arange(2).repeat(2, 2)
+    tensor([[0, 1, 0, 1],
+            [0, 1, 0, 1]])
+    """
+    given = repeats[0] if len(repeats) == 1 and isinstance(repeats[0], (tuple, list)) else repeats
+    times, shape = tuple([int(r) for r in given]), raw_shape(input)
+    if len(times) < len(shape):
+        raise ShapeError(
+            f"Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: {len(times)} "
+            f"counts for shape {shape}"
+        )
+    if any(r < 0 for r in times):
+        raise ArgumentError(f"repeat: counts must not be negative, got {times}")
+    shape = (1,) * (len(times) - len(shape)) + shape
+    final = tuple([r * n for r, n in zip(times, shape, strict=True)])
+    if all(r == 1 for r in times):
+        return clone(reshape_p(input, shape=final))
+    paired = tuple([n for size in shape for n in (1, size)])
+    spread = tuple([n for pair in zip(times, shape, strict=True) for n in pair])
+    return reshape_p(broadcast_to_p(reshape_p(input, shape=paired), shape=spread), shape=final)
+
+
+def tile(input: Any, *dims: Any) -> Any:
+    """repeat(), with missing leading counts taken as 1."""
+    given = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+    return repeat(input, (1,) * (len(raw_shape(input)) - len(given)) + tuple(given))
+
+
+def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *, output_size: Any = None) -> Any:
+    """Each element (or each slice along `dim`) repeated in place, `repeats` times each.
+
+    `repeats` is an int or one count per slice. With counts alone, the indices 0, 1, .. repeated so often.
+
+    >>> import chainrule as cr
+    >>> cr.repeat_interleave(cr.tensor([5, 7]), 2)
+    tensor([5, 5, 7, 7])
+    """
+    if repeats is None:
+        counts = concrete(input, "repeat_interleave", "Pass the counts as Python ints.")
+        return wrap(np.repeat(np.arange(len(counts)), counts))
+    if dim is None:
+        input, dim = reshape_p(input, shape=(prod(raw_shape(input)),)), 0
+    d = canonical_dim(dim, len(raw_shape(input)))
+    n = raw_shape(input)[d]
+    counts = concrete(repeats, "repeat_interleave", "Pass the counts as Python ints.")
+    if (counts < 0).any():
+        raise ArgumentError("repeats can not be negative")
+    if counts.ndim and counts.size not in (1, n):
+        raise ShapeError(
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and "
+            f"input.size({d}) = {n}"
+        )
+    picks = np.repeat(np.arange(n), counts)
+    return index_p(input, picks, key=(*(FULL,) * d, "a"))
+
+
+def kron(input: Any, other: Any) -> Any:
+    """Kronecker product: blocks input[i, j] * other.
+
+    >>> import chainrule as cr
+    >>> cr.kron(cr.tensor([1, 2]), cr.tensor([1, 10]))
+    tensor([ 1, 10,  2, 20])
+    """
+    a, b = raw_shape(input), raw_shape(other)
+    ndim = max(len(a), len(b))
+    a, b = (1,) * (ndim - len(a)) + a, (1,) * (ndim - len(b)) + b
+    left = reshape_p(input, shape=tuple([n for size in a for n in (size, 1)]))
+    right = reshape_p(other, shape=tuple([n for size in b for n in (1, size)]))
+    return reshape_p(mul(left, right), shape=tuple([m * n for m, n in zip(a, b, strict=True)]))
+
+
+def block_diag(*tensors: Any) -> Any:
+    """The block matrix with the given matrices on its diagonal, zeros elsewhere; vectors are rows, numbers 1 by 1."""
+    given = [wrap(np.zeros((1, 0), np.float32))] if not tensors else _gathered(list(tensors), "block_diag")
+    blocks = []
+    for i, t in enumerate(given):
+        if len(raw_shape(t)) > 2:
+            raise ShapeError(
+                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {len(raw_shape(t))} "
+                f"dimensions"
+            )
+        blocks.append(_grown(t, 2))
+    sizes = [raw_shape(t) for t in blocks]
+    shape = (sum([m for m, _ in sizes]), sum([n for _, n in sizes]))
+    out: Any = wrap(np.zeros(shape, raw_dtype(blocks[0])))
+    row = column = 0
+    for t, (m, n) in zip(blocks, sizes, strict=True):
+        out = setitem_p(out, t, key=((row, row + m, None), (column, column + n, None)))
+        row, column = row + m, column + n
+    return out
+
+
+def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
+    """Grids of coordinates from vectors: result k has vector k along dimension k and repeats it along the others.
+
+    `indexing="xy"` swaps the first two dimensions, as in plots; the default is "ij".
+    """
+    given = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else list(tensors)
+    if indexing not in (None, "ij", "xy"):
+        raise ArgumentError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+    for t in given:
+        if len(raw_shape(t)) > 1:
+            raise ShapeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got shape {raw_shape(t)}")
+    swap = indexing == "xy" and len(given) > 1
+    if swap:
+        given[0], given[1] = given[1], given[0]
+    sizes = tuple([prod(raw_shape(t)) for t in given])
+    n = len(given)
+    grids = []
+    for k, t in enumerate(given):
+        line = reshape_p(t, shape=(*(1,) * k, sizes[k], *(1,) * (n - 1 - k)))
+        grids.append(broadcast_to_p(line, shape=sizes))
+    if swap:
+        grids = [permute(g, 1, 0, *range(2, n)) for g in grids]
+        grids[0], grids[1] = grids[1], grids[0]
+    return tuple(grids)
+
+
+def cartesian_prod(*tensors: Any) -> Any:
+    """All combinations of one element of each vector, in lexicographic order, as rows."""
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    for t in given:
+        if len(raw_shape(t)) != 1:
+            raise ShapeError(f"Expect a 1D vector, but got shape {list(raw_shape(t))}")
+    if len(given) == 1:
+        return given[0]
+    count = prod([raw_shape(t)[0] for t in given])
+    return stack([reshape_p(g, shape=(count,)) for g in meshgrid(*given)], 1)
+
+
+def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
+    """All combinations of `r` elements of a vector, as rows."""
+    shape = raw_shape(input)
+    if len(shape) != 1:
+        raise ShapeError(f"Expect a 1D vector, but got shape {list(shape)}")
+    if r < 0:
+        raise ArgumentError(f"Expect a non-negative number, but got {r}")
+    if r == 0:
+        return getitem(input, slice(0, 0))
+    rows = list((combinations_with_replacement if with_replacement else choices)(range(shape[0]), r))
+    return index_p(input, np.array(rows, np.int64).reshape(len(rows), r), key=("a",))

@@ -1,0 +1,254 @@
+"""Rounding, signs, absolute values and clamping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.eager import elementwise_call
+from ..core.errors import ArgumentError, DTypeError
+from ..core.value import raw_dtype
+from .kits import elementwise, function_of, opaque, spec_of
+
+__all__ = [
+    "abs",
+    "absolute",
+    "ceil",
+    "clamp",
+    "clamp_max",
+    "clamp_min",
+    "clip",
+    "copysign",
+    "fix",
+    "floor",
+    "frac",
+    "heaviside",
+    "nan_to_num",
+    "nextafter",
+    "round",
+    "sgn",
+    "sign",
+    "signbit",
+    "trunc",
+]
+METHODS = tuple(__all__)
+INPLACE = tuple(n for n in METHODS if n != "signbit")
+
+
+def _zero(g: Any, ans: Any, x: Any) -> Any:
+    return g * 0
+
+
+def _integers_kept(function: Any) -> Any:
+    """Integers are already rounded."""
+    return lambda xp, x: x.copy() if x.dtype.kind in "biu" else function(xp, x)
+
+
+floor_p = elementwise("floor", _integers_kept(lambda xp, x: xp.floor(x)), _zero, doc="Largest integer <= x.")
+ceil_p = elementwise("ceil", _integers_kept(lambda xp, x: xp.ceil(x)), _zero, doc="Smallest integer >= x.")
+trunc_p = elementwise("trunc", _integers_kept(lambda xp, x: xp.trunc(x)), _zero, doc="x rounded towards 0.")
+round_p = elementwise(
+    "round", _integers_kept(lambda xp, x: xp.rint(x)), _zero, doc="Nearest integer, halves to the even one."
+)
+sign_p = elementwise(
+    "sign", lambda xp, x: x.copy() if x.dtype.kind == "b" else xp.sign(x), _zero, doc="-1, 0 or 1."
+)
+
+
+def _abs_rule(g: Any, ans: Any, x: Any) -> Any:
+    return g * sgn(x)
+
+
+def _abs_jvp(prim: Any, tangents: Any, ans: Any, x: Any) -> Any:
+    if raw_dtype(x).kind != "c":
+        return tangents[0] * sgn(x)
+    from .complex import real
+
+    return real(sgn(x).conj() * tangents[0])
+
+
+abs_p = opaque(
+    "abs",
+    lambda xp, x: x.copy() if x.dtype.kind == "b" else xp.abs(x),
+    lambda x: _real_spec(x),
+    vjp=(_abs_rule,),
+    jvp=_abs_jvp,
+    batch=lambda prim, args, b: prim(args[0]),
+    notation="|{}|",
+    doc="Absolute value; its gradient at 0 is 0.",
+    undoes_broadcast=True,
+    fast=np.abs,
+)
+
+
+def _real_spec(x: Any) -> Any:
+    from ..core.tape import Spec
+
+    dtype = np.dtype(f"f{x.dtype.itemsize // 2}") if x.dtype.kind == "c" else x.dtype
+    return Spec(x.shape, dtype)
+
+
+def _sgn_impl(xp: Any, x: Any) -> Any:
+    return x.copy() if x.dtype.kind == "b" else xp.sign(x)
+
+
+def _sgn_rule(g: Any, ans: Any, x: Any) -> Any:
+    """Zero for real x; (g - ans real(conj(ans) g)) / |x| for complex x, 0 at 0."""
+    if raw_dtype(x).kind != "c":
+        return g * 0
+    from .complex import real
+    from .safe import div0
+    from .shape import cast_p
+
+    size = cast_p(abs(x), dtype=raw_dtype(x))
+    part = cast_p(real(ans.conj() * g), dtype=raw_dtype(x))
+    tangential = (g - ans * part) * cast_p(abs(ans), dtype=raw_dtype(x))
+    return div0(tangential, size)
+
+
+sgn_p = elementwise("sgn", _sgn_impl, _sgn_rule, holomorphic=False, doc="x / |x|, 0 at 0.")
+signbit_p = elementwise("signbit", lambda xp, x: xp.signbit(x) if x.dtype.kind == "f" else x < 0, None, out="bool")
+
+
+def _copysign_rule(g: Any, ans: Any, x: Any, y: Any) -> Any:
+    return g * sign(x) * sign(ans)
+
+
+copysign_p = elementwise(
+    "copysign",
+    lambda xp, x, y: xp.copysign(x, y),
+    _copysign_rule,
+    lambda g, ans, x, y: g * 0,
+    doc="|x| with the sign of y.",
+    fast=np.copysign,
+)
+nextafter_p = elementwise("nextafter", lambda xp, x, y: xp.nextafter(x, y), None, None, doc="Next float towards y.")
+heaviside_p = elementwise(
+    "heaviside", lambda xp, x, y: xp.heaviside(x, y).astype(x.dtype), None, None, doc="0, y or 1 by the sign of x."
+)
+
+
+def _nan_to_num_impl(xp: Any, x: Any, *, nan: float, posinf: Any, neginf: Any) -> Any:
+    return xp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf) if x.dtype.kind in "fc" else x.copy()
+
+
+def _finite_mask(g: Any, x: Any) -> Any:
+    from .comparison import isfinite, where
+
+    return where(isfinite(x), g, g * 0)
+
+
+nan_to_num_p = opaque(
+    "nan_to_num",
+    _nan_to_num_impl,
+    lambda x, **params: spec_of(x),
+    vjp=(lambda g, ans, x, *, nan, posinf, neginf: _finite_mask(g, x),),
+    jvp=lambda prim, tangents, ans, x, **params: _finite_mask(tangents[0], x),
+    batch=lambda prim, args, b, **params: prim(args[0], **params),
+    doc="NaN and infinities replaced by numbers.",
+)
+
+
+def _clamp_impl(xp: Any, x: Any, low: Any, high: Any) -> Any:
+    return xp.minimum(xp.maximum(x, low), high).astype(x.dtype)
+
+
+clamp_p = elementwise(
+    "clamp",
+    _clamp_impl,
+    lambda g, ans, x, low, high: _masked(g, (x >= low) & (x <= high)),
+    lambda g, ans, x, low, high: _masked(g, (x < low) & (low < high)),
+    lambda g, ans, x, low, high: _masked(g, (x > high) | (low >= high)),
+    doc="x limited to [low, high]; the gradient passes on both boundaries.",
+)
+clamp_min_p = elementwise(
+    "clamp_min",
+    lambda xp, x, low: xp.maximum(x, low),
+    lambda g, ans, x, low: _masked(g, x >= low),
+    lambda g, ans, x, low: _masked(g, x < low),
+    doc="x, at least low.",
+)
+clamp_max_p = elementwise(
+    "clamp_max",
+    lambda xp, x, high: xp.minimum(x, high),
+    lambda g, ans, x, high: _masked(g, x <= high),
+    lambda g, ans, x, high: _masked(g, x > high),
+    doc="x, at most high.",
+)
+
+
+def _masked(g: Any, mask: Any) -> Any:
+    from .comparison import where
+
+    return where(mask, g, g * 0)
+
+
+floor, ceil, trunc = (function_of(p, "numeric") for p in (floor_p, ceil_p, trunc_p))
+fix = trunc
+sign, sgn, signbit = (function_of(p, "numeric") for p in (sign_p, sgn_p, signbit_p))
+_round = function_of(round_p, "numeric")
+copysign = function_of(copysign_p, "float")
+nextafter, heaviside = function_of(nextafter_p), function_of(heaviside_p)
+abs = absolute = function_of(abs_p, "numeric")
+
+
+def round(input: Any, *, decimals: int = 0, out: Any = None) -> Any:
+    """x to the nearest multiple of 10^-decimals, halves to the even one; its gradient is 0."""
+    if decimals == 0:
+        return _round(input, out=out)
+    scale = 10.0 ** builtin_abs(decimals)
+    return _round(input * scale) / scale if decimals > 0 else _round(input / scale) * scale
+
+
+def builtin_abs(n: int) -> int:
+    """Python's abs, which this module's name hides."""
+    return -n if n < 0 else n
+
+
+def frac(input: Any) -> Any:
+    """x - trunc(x), with x's gradient."""
+    return input - trunc(input)
+
+
+def nan_to_num(input: Any, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
+    """NaN replaced by `nan`, infinities by `posinf` and `neginf` (default: the largest finite values)."""
+    return nan_to_num_p(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+
+
+def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Any:
+    """x limited to [min, max]; either may be left out, numbers or tensors.
+
+    >>> import chainrule as cr
+    >>> cr.clamp(cr.tensor([-2., 0.5, 3.]), 0, 1)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    if raw_dtype(input).kind == "c":
+        raise DTypeError("clamp is not supported for complex types")
+    if min is None and max is None:
+        raise ArgumentError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if max is None:
+        res = elementwise_call(clamp_min_p, (input, min), "numeric")
+    elif min is None:
+        res = elementwise_call(clamp_max_p, (input, max), "numeric")
+    else:
+        res = elementwise_call(clamp_p, (input, min, max), "numeric")
+    if out is None:
+        return res
+    from ..core.eager import write_out
+
+    return write_out(out, res)
+
+
+clip = clamp
+
+
+def clamp_min(input: Any, min: Any) -> Any:
+    """x, at least min."""
+    return clamp(input, min)
+
+
+def clamp_max(input: Any, max: Any) -> Any:
+    """x, at most max."""
+    return clamp(input, None, max)
+

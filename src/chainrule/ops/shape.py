@@ -1,0 +1,397 @@
+"""Shape: views and rearrangements. All linear; most share memory with their argument."""
+
+from __future__ import annotations
+
+from math import prod
+from operator import index as as_index
+from typing import Any
+
+import numpy as np
+
+from ..core import eager
+from ..core.dtypes import numpy_dtype
+from ..core.errors import ArgumentTypeError, DimensionError, ShapeError
+from ..core.tape import Spec
+from ..core.value import Tensor, raw_dtype, raw_shape
+from .broadcasting import unbroadcast
+from .kits import linear
+
+__all__ = [
+    "broadcast_to",
+    "clone",
+    "flatten",
+    "permute",
+    "ravel",
+    "reshape",
+    "squeeze",
+    "swapaxes",
+    "swapdims",
+    "t",
+    "transpose",
+    "unflatten",
+    "unsqueeze",
+]
+METHODS = (
+    "broadcast_to",
+    "clone",
+    "contiguous",
+    "expand",
+    "expand_as",
+    "flatten",
+    "permute",
+    "ravel",
+    "reshape",
+    "reshape_as",
+    "squeeze",
+    "swapaxes",
+    "swapdims",
+    "t",
+    "transpose",
+    "unflatten",
+    "unsqueeze",
+    "view",
+    "view_as",
+)
+INPLACE = ("squeeze", "swapaxes", "swapdims", "t", "transpose", "unsqueeze")
+ATTRIBUTES = ("mT", "mH", "T", "H")
+
+
+def canonical_dim(dim: int, ndim: int, name: str = "dim") -> int:
+    """`dim` counted from the front, or PyTorch's IndexError; 0-d tensors accept -1 and 0."""
+    n = max(ndim, 1)
+    if not -n <= dim < n:
+        raise DimensionError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+    return dim + n if dim < 0 else dim
+
+
+# ---- records --------------------------------------------------------------------------------------------------------
+
+reshape_p = linear(
+    "reshape",
+    lambda xp, x, *, shape: x.reshape(shape),
+    aval=lambda x, *, shape: Spec(shape, x.dtype),
+    transpose=lambda g, ans, x, *, shape: reshape_p(g, shape=x.shape),
+    batch=lambda prim, args, b, *, shape: prim(args[0], shape=(raw_shape(args[0])[0], *shape)),
+    notation="reshape({})",
+    doc="Same elements in row-major order under another shape; a view where memory allows.",
+    backward_name="ViewBackward0",
+    view=True,
+)
+
+broadcast_to_p = linear(
+    "broadcast_to",
+    lambda xp, x, *, shape: xp.broadcast_to(x, shape),
+    aval=lambda x, *, shape: Spec(shape, x.dtype),
+    transpose=lambda g, ans, x, *, shape: unbroadcast(g, x.shape),
+    batch=lambda prim, args, b, *, shape: prim(
+        _lead_ones(args[0], len(shape) + 1), shape=(raw_shape(args[0])[0], *shape)
+    ),
+    notation="broadcast({})",
+    doc="Repeat along new leading dimensions and dimensions of size 1, without copying.",
+    backward_name="ExpandBackward0",
+    view=True,
+)
+
+
+def _lead_ones(x: Any, ndim: int) -> Any:
+    lead, *rest = raw_shape(x)
+    return reshape_p(x, shape=(lead, *(1,) * (ndim - 1 - len(rest)), *rest))
+
+
+def inverse_permutation(dims: tuple[int, ...]) -> tuple[int, ...]:
+    """The permutation that undoes `dims`."""
+    inverse = [0] * len(dims)
+    for i, d in enumerate(dims):
+        inverse[d] = i
+    return tuple(inverse)
+
+
+permute_p = linear(
+    "permute",
+    lambda xp, x, *, dims: x.transpose(dims),
+    aval=lambda x, *, dims: Spec(tuple(x.shape[d] for d in dims), x.dtype),
+    transpose=lambda g, ans, x, *, dims: permute_p(g, dims=inverse_permutation(dims)),
+    batch=lambda prim, args, b, *, dims: prim(args[0], dims=(0, *(d + 1 for d in dims))),
+    notation="permute({})",
+    doc="Reorder dimensions; a view.",
+    view=True,
+)
+
+
+def _cast_impl(xp: Any, x: Any, *, dtype: np.dtype) -> Any:
+    if xp.asarray(x).dtype.kind == "c" and dtype.kind != "c" and dtype.kind != "b":
+        x = x.real
+    return xp.asarray(x).astype(dtype)
+
+
+cast_p = linear(
+    "cast",
+    _cast_impl,
+    aval=lambda x, *, dtype: Spec(x.shape, dtype),
+    transpose=lambda g, ans, x, *, dtype: cast_p(g, dtype=x.dtype),
+    batch=lambda prim, args, b, *, dtype: prim(args[0], dtype=dtype),
+    notation="{}",
+    doc="Convert to another dtype (the real part, from complex to real).",
+    backward_name="ToCopyBackward0",
+)
+eager._cast = cast_p
+
+clone_p = linear(
+    "clone",
+    lambda xp, x: xp.array(x, order="C"),
+    aval=lambda x: Spec(x.shape, x.dtype),
+    transpose=lambda g, ans, x: g,
+    batch=lambda prim, args, b: prim(args[0]),
+    notation="{}",
+    doc="A copy in new memory, in row-major order.",
+)
+
+
+# ---- functions ------------------------------------------------------------------------------------------------------
+
+
+def _as_shape(size: Any) -> tuple[int, ...]:
+    if len(size) == 1 and isinstance(size[0], (tuple, list)):
+        size = size[0]
+    try:
+        return tuple([as_index(n) for n in size])
+    except TypeError as error:
+        raise ArgumentTypeError(f"sizes and dimensions must be ints, got {size!r}") from error
+
+
+def infer_shape(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
+    """Replace a single -1; check the count of elements."""
+    if shape.count(-1) > 1:
+        raise ShapeError("only one dimension can be inferred (a shape may hold one -1)")
+    known = prod(n for n in shape if n != -1)
+    if -1 in shape:
+        if known == 0 or numel % known:
+            raise ShapeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
+        return tuple(numel // known if n == -1 else n for n in shape)
+    if known != numel:
+        raise ShapeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
+    return shape
+
+
+def reshape(input: Any, *shape: Any) -> Any:
+    """The same elements, in row-major order, under another shape (one size may be -1); a view where possible.
+
+    >>> import chainrule as cr
+    >>> cr.reshape(cr.arange(6), (2, -1))
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    have = raw_shape(input)
+    return reshape_p(input, shape=infer_shape(_as_shape(shape), prod(have)))
+
+
+def permute(input: Any, *dims: Any) -> Any:
+    """Reorder the dimensions: result dimension i is input dimension dims[i]."""
+    given = _as_shape(dims)
+    ndim = len(raw_shape(input))
+    if len(given) != ndim:
+        raise ShapeError(
+            f"permute(): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(given)}"
+        )
+    canonical = tuple(canonical_dim(d, ndim) for d in given)
+    if len(set(canonical)) != ndim:
+        raise ShapeError("permute(): duplicate dims are not allowed.")
+    return permute_p(input, dims=canonical)
+
+
+def transpose(input: Any, dim0: int, dim1: int) -> Any:
+    """Swap two dimensions; a view.
+
+    >>> import chainrule as cr
+    >>> cr.transpose(cr.zeros(2, 3), 0, 1).shape
+    torch.Size([3, 2])
+    """
+    ndim = len(raw_shape(input))
+    a, b = canonical_dim(dim0, ndim), canonical_dim(dim1, ndim)
+    if ndim == 0:
+        return permute_p(input, dims=())
+    dims = list(range(ndim))
+    dims[a], dims[b] = dims[b], dims[a]
+    return permute_p(input, dims=tuple(dims))
+
+
+def t(input: Any) -> Any:
+    """Transpose of a matrix; tensors of 0 or 1 dimension are returned as they are."""
+    ndim = len(raw_shape(input))
+    if ndim > 2:
+        raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D; write x.mT or transpose()")
+    return permute_p(input, dims=tuple(reversed(range(ndim))))
+
+
+def mT(input: Any) -> Any:  # noqa: N802
+    """Transpose of the last two dimensions; a view."""
+    ndim = len(raw_shape(input))
+    if ndim < 2:
+        raise ShapeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {ndim}-D tensor.")
+    return permute_p(input, dims=(*range(ndim - 2), ndim - 1, ndim - 2))
+
+
+def _conjugate(x: Any) -> Any:
+    if raw_dtype(x).kind != "c":
+        return x
+    from .complex import conj
+
+    return conj(x)
+
+
+def mH(input: Any) -> Any:  # noqa: N802
+    """Conjugate transpose of the last two dimensions."""
+    ndim = len(raw_shape(input))
+    if ndim < 2:
+        raise ShapeError(f"tensor.mH is only supported on matrices or batches of matrices. Got {ndim}-D tensor.")
+    return _conjugate(mT(input))
+
+
+def T(input: Any) -> Any:  # noqa: N802
+    """All dimensions in reverse order; a view."""
+    return permute_p(input, dims=tuple(reversed(range(len(raw_shape(input))))))
+
+
+def H(input: Any) -> Any:  # noqa: N802
+    """Conjugate transpose of a matrix."""
+    ndim = len(raw_shape(input))
+    if ndim not in (0, 2):
+        raise ShapeError(f"tensor.H is only supported on matrices (2-D tensors). Got {ndim}-D tensor; write x.mH")
+    return _conjugate(T(input))
+
+
+def expand(input: Any, *sizes: Any, size: Any = None, implicit: bool = False) -> Any:
+    """View with dimensions of size 1 repeated to `sizes`; -1 keeps a size; new dimensions may be added in front."""
+    have, want = raw_shape(input), list(_as_shape(sizes if size is None else (size,)))
+    extra = len(want) - len(have)
+    if extra < 0:
+        raise ShapeError(
+            f"expand({have}, size={want}): the number of sizes provided ({len(want)}) must be greater or equal to the "
+            f"number of dimensions in the tensor ({len(have)})"
+        )
+    for i, n in enumerate(have):
+        if want[i + extra] == -1:
+            want[i + extra] = n
+        elif n not in (1, want[i + extra]):
+            raise ShapeError(
+                f"The expanded size of the tensor ({want[i + extra]}) must match the existing size ({n}) at "
+                f"non-singleton dimension {i + extra}.  Target sizes: {want}.  Tensor sizes: {list(have)}"
+            )
+    if any(n < 0 for n in want):
+        raise ShapeError(f"expand({have}, size={want}): -1 is not allowed for a new, leading dimension {want.index(-1)}")
+    return broadcast_to_p(input, shape=tuple(want))
+
+
+def broadcast_to(input: Any, size: Any) -> Any:
+    """`input` expanded to shape `size`; a view."""
+    return expand(input, size)
+
+
+def expand_as(input: Any, other: Any) -> Any:
+    """`input` expanded to the shape of `other`; a view."""
+    return expand(input, raw_shape(other))
+
+
+def view(input: Any, *shape: Any) -> Any:
+    """The same memory under another shape; raises RuntimeError where only a copy could have that shape."""
+    have = raw_shape(input)
+    wanted = infer_shape(_as_shape(shape), prod(have))
+    out = reshape_p(input, shape=wanted)
+    a, b = getattr(input, "_data", input), getattr(out, "_data", out)
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.size and not np.may_share_memory(a, b):
+        raise ShapeError(
+            f"view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            f"contiguous subspaces): {have} as {wanted}. Use .reshape(...) instead."
+        )
+    return out
+
+
+def view_as(input: Any, other: Any) -> Any:
+    """The same memory under the shape of `other`."""
+    return view(input, raw_shape(other))
+
+
+def reshape_as(input: Any, other: Any) -> Any:
+    """The same elements under the shape of `other`."""
+    return reshape(input, raw_shape(other))
+
+
+def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Dimensions start_dim to end_dim made one; a view where possible.
+
+    >>> import chainrule as cr
+    >>> cr.flatten(cr.zeros(2, 3, 4), 1).shape
+    torch.Size([2, 12])
+    """
+    shape = raw_shape(input)
+    a, b = canonical_dim(start_dim, len(shape)), canonical_dim(end_dim, len(shape))
+    if a > b:
+        raise ShapeError(f"flatten() has invalid args: start_dim cannot come after end_dim: {start_dim}, {end_dim}")
+    if not shape:
+        return reshape_p(input, shape=(1,))
+    if a == b:
+        return input
+    return reshape_p(input, shape=(*shape[:a], prod(shape[a : b + 1]), *shape[b + 1 :]))
+
+
+def unflatten(input: Any, dim: int, sizes: Any) -> Any:
+    """Dimension `dim` split into several of the given sizes (one may be -1); a view."""
+    shape = raw_shape(input)
+    d = canonical_dim(dim, len(shape))
+    given = _as_shape((sizes,))
+    if not given:
+        raise ShapeError(f"unflatten: sizes must be non-empty, for dimension {d} of size {shape[d]}")
+    known = prod(n for n in given if n != -1)
+    n = shape[d]
+    if given.count(-1) > 1 or (-1 in given and (known == 0 or n % known)) or (-1 not in given and known != n):
+        raise ShapeError(
+            f"unflatten: Provided sizes {list(given)} don't multiply up to the size of dim {d} ({n}) in the input tensor"
+        )
+    return reshape_p(input, shape=(*shape[:d], *infer_shape(given, n), *shape[d + 1 :]))
+
+
+def ravel(input: Any) -> Any:
+    """All elements in row-major order, as a vector; a view where possible."""
+    return reshape_p(input, shape=(prod(raw_shape(input)),))
+
+
+def squeeze(input: Any, dim: Any = None) -> Any:
+    """Without the dimensions of size 1: all, or those of `dim` (an int or several) that have size 1; a view."""
+    shape = raw_shape(input)
+    if dim is None:
+        drop = {i for i, n in enumerate(shape) if n == 1}
+    else:
+        given = (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+        dims = [canonical_dim(int(d), len(shape)) for d in given]
+        if len(set(dims)) != len(dims):
+            raise DimensionError(f"dim {dims[0]} appears multiple times in the list of dims")
+        drop = {d for d in dims if shape and shape[d] == 1}
+    return reshape_p(input, shape=tuple([n for i, n in enumerate(shape) if i not in drop]))
+
+
+def unsqueeze(input: Any, dim: int) -> Any:
+    """With a new dimension of size 1 at place `dim` of the result; a view."""
+    shape = raw_shape(input)
+    d = canonical_dim(dim, len(shape) + 1)
+    return reshape_p(input, shape=(*shape[:d], 1, *shape[d:]))
+
+
+swapaxes = swapdims = transpose
+
+
+def clone(input: Any, *, memory_format: Any = None) -> Any:
+    """A copy in new memory; gradients flow through."""
+    return clone_p(input)
+
+
+def contiguous(input: Any, memory_format: Any = None) -> Any:
+    """The tensor itself if its elements lie in row-major order, else a copy of which they do."""
+    data = getattr(input, "_data", input)
+    return clone_p(input) if isinstance(data, np.ndarray) and not data.flags.c_contiguous else input
+
+
+def cast(input: Any, dtype: Any) -> Any:
+    """Convert to another dtype, differentiably; the tensor itself if it has that dtype."""
+    target = numpy_dtype(dtype)
+    return input if isinstance(input, Tensor) and raw_dtype(input) == target else cast_p(input, dtype=target)

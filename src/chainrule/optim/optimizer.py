@@ -1,0 +1,249 @@
+"""Optimizer: parameter groups, state, hooks; each method says in `_update` how one parameter moves."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ArgumentTypeError
+from ..core.value import Tensor, raw_dtype, raw_shape, wrap
+from ..tensor.hooks import RemovableHandle
+from ..tensor.modes import enable_grad, no_grad
+
+required = object()  # PyTorch's marker for a default that has to be given
+
+
+def zeros_like(p: Tensor) -> Tensor:
+    """State of a parameter's shape and dtype, all zero."""
+    return wrap(np.zeros(raw_shape(p), raw_dtype(p)))
+
+
+def counter(value: float = 0.0) -> Tensor:
+    """A number kept as a 0-d tensor, so that it is part of state_dict and of a staged step."""
+    return wrap(np.array(value, np.float32))
+
+
+def number(t: Any) -> Any:
+    """A counter's value: a Python float, or the tensor itself while the step is staged."""
+    data = t._data if isinstance(t, Tensor) else t
+    return float(data) if isinstance(data, (np.ndarray, np.generic, float, int)) else t
+
+
+def check(name: str, value: Any, fits: bool) -> None:
+    """PyTorch's error for a setting out of range."""
+    if not fits:
+        raise ValueError(f"Invalid {name}: {value}")
+
+
+class Optimizer:
+    """Base of all optimisers: `params` is an iterable of tensors, of (name, tensor) pairs, or of dicts (groups)."""
+
+    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        if isinstance(params, Tensor):
+            raise ArgumentTypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor; "
+                "write [tensor]"
+            )
+        self.state: defaultdict[Any, dict] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
+        self._pre_hooks: OrderedDict = OrderedDict()
+        self._post_hooks: OrderedDict = OrderedDict()
+        self._state_dict_pre_hooks: OrderedDict = OrderedDict()
+        self._state_dict_post_hooks: OrderedDict = OrderedDict()
+        self._load_pre_hooks: OrderedDict = OrderedDict()
+        self._load_post_hooks: OrderedDict = OrderedDict()
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(dict(group))
+
+    def __repr__(self) -> str:
+        text = type(self).__name__ + " ("
+        for i, group in enumerate(self.param_groups):
+            text += f"\nParameter Group {i}\n"
+            text += "".join(f"    {k}: {group[k]}\n" for k in sorted(group) if k != "params")
+        return text + ")"
+
+    def __getstate__(self) -> dict:
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        names = ("_pre_hooks", "_post_hooks", "_state_dict_pre_hooks", "_state_dict_post_hooks", "_load_pre_hooks")
+        for name in (*names, "_load_post_hooks"):
+            self.__dict__.setdefault(name, OrderedDict())
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with settings of their own."""
+        if not isinstance(param_group, dict):
+            raise ArgumentTypeError(f"param_group must be a dict, but got {type(param_group)}")
+        params = param_group["params"]
+        if isinstance(params, Tensor):
+            params = [params]
+        elif isinstance(params, set):
+            raise ArgumentTypeError("optimizer parameters need to be organized in ordered collections, not in a set")
+        params = list(params)
+        if params and isinstance(params[0], tuple):
+            param_group["param_names"] = [name for name, _ in params]
+            params = [p for _, p in params]
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise ArgumentTypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
+            if not p.is_leaf:  # type: ignore[attr-defined]
+                raise ValueError("can't optimize a non-leaf Tensor")
+        param_group["params"] = params
+        for name, default in self.defaults.items():
+            if default is required and name not in param_group:
+                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
+            param_group.setdefault(name, default)
+        known = {id(p) for group in self.param_groups for p in group["params"]}
+        if any(id(p) in known for p in params):
+            raise ValueError("some parameters appear in more than one parameter group")
+        self.param_groups.append(param_group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the gradients of all parameters."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    p.grad = p.grad.detach()
+                    p.grad.zero_()
+
+    def step(self, closure: Callable | None = None) -> Any:
+        """Move every parameter that has a gradient; `closure`, if given, computes the loss anew and returns it."""
+        for hook in list(self._pre_hooks.values()):
+            found = hook(self, (closure,), {})
+            if found is not None:
+                closure = found[0][0]
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                self._update_group(group)
+        for hook in list(self._post_hooks.values()):
+            hook(self, (closure,), {})
+        return loss
+
+    def _update_group(self, group: dict[str, Any]) -> None:
+        maximize = group.get("maximize", False)
+        for p in group["params"]:
+            g = p.grad
+            if g is not None:
+                self._update(p, -g if maximize else g, self.state[p], group)
+
+    def _update(self, p: Tensor, g: Tensor, state: dict, group: dict[str, Any]) -> None:
+        raise NotImplementedError  # abstract: each method's own
+
+    # ---- hooks --------------------------------------------------------------------------------------------------------
+
+    def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
+        """Call hook(optimizer, args, kwargs) before each step."""
+        return RemovableHandle(self._pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
+        """Call hook(optimizer, args, kwargs) after each step."""
+        return RemovableHandle(self._post_hooks, hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call hook(optimizer) before state_dict() is made."""
+        return _registered(self._state_dict_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call hook(optimizer, state_dict) after state_dict() was made."""
+        return _registered(self._state_dict_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call hook(optimizer, state_dict) before it is loaded."""
+        return _registered(self._load_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call hook(optimizer) after a state_dict was loaded."""
+        return _registered(self._load_post_hooks, hook, prepend)
+
+    # ---- state --------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """{"state": per parameter number, "param_groups": settings with parameter numbers}."""
+        for hook in self._state_dict_pre_hooks.values():
+            hook(self)
+        numbers: dict[int, int] = {}
+        groups = []
+        for group in self.param_groups:
+            packed = {k: v for k, v in group.items() if k != "params"}
+            for p in group["params"]:
+                numbers.setdefault(id(p), len(numbers))
+            packed["params"] = [numbers[id(p)] for p in group["params"]]
+            groups.append(packed)
+        state = {(numbers[id(k)] if isinstance(k, Tensor) else k): v for k, v in self.state.items() if v}
+        found: dict[str, Any] = {"state": state, "param_groups": groups}
+        for hook in self._state_dict_post_hooks.values():
+            new = hook(self, found)
+            found = found if new is None else new
+        return found
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over settings and state that state_dict() gave for the same parameter groups."""
+        given = dict(state_dict)
+        for hook in self._load_pre_hooks.values():
+            new = hook(self, given)
+            given = given if new is None else new
+        saved = deepcopy(given["param_groups"])
+        if len(saved) != len(self.param_groups):
+            raise ValueError("loaded state dict has a different number of parameter groups")
+        if any(len(s["params"]) != len(g["params"]) for s, g in zip(saved, self.param_groups, strict=True)):
+            raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
+        ids = chain.from_iterable(s["params"] for s in saved)
+        params = chain.from_iterable(g["params"] for g in self.param_groups)
+        by_number = dict(zip(ids, params, strict=True))
+        state: defaultdict[Any, dict] = defaultdict(dict)
+        for k, v in given["state"].items():
+            if k in by_number:
+                p = by_number[k]
+                state[p] = {name: _restored(name, value, p) for name, value in v.items()}
+            else:
+                state[k] = deepcopy(v)
+        for group, s in zip(self.param_groups, saved, strict=True):
+            params_here = group["params"]
+            group.update(s)
+            group["params"] = params_here
+        self.state = state
+        for hook in self._load_post_hooks.values():
+            hook(self)
+
+
+def _registered(hooks: OrderedDict, hook: Callable, prepend: bool) -> RemovableHandle:
+    handle = RemovableHandle(hooks, hook)
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+def _restored(name: str, value: Any, p: Tensor) -> Any:
+    if hasattr(value, "detach") and not isinstance(value, Tensor):
+        value = wrap(value.detach().cpu().numpy().copy())
+    if isinstance(value, Tensor):
+        data = np.array(value._data)
+        if name != "step" and data.dtype.kind == "f" and raw_dtype(p).kind == "f":
+            data = data.astype(raw_dtype(p))
+        return wrap(data)
+    if isinstance(value, list):
+        return [_restored(name, v, p) for v in value]
+    return deepcopy(value)
+
+
+def parameters(groups: Iterable[dict[str, Any]]) -> list[Tensor]:
+    """All parameters of all groups."""
+    return [p for group in groups for p in group["params"]]

@@ -1,0 +1,321 @@
+"""What a tensor is, without computing: shape, dtype, device, grad, its place in the graph, conversion to Python."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import dtype, from_numpy_dtype
+from ..core.errors import GraphError, TracedValueError
+from ..core.state import state
+from ..core.tape import Accumulate, Select
+from ..core.value import Tensor, Tracer, raw_dtype, raw_shape
+
+
+class Size(tuple):
+    """A shape: a tuple of ints that prints as torch.Size([2, 3])."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+    def numel(self) -> int:
+        """Number of elements of a tensor of this shape."""
+        return prod(self)
+
+    def __getitem__(self, key: Any) -> Any:
+        found = tuple.__getitem__(self, key)
+        return Size(found) if isinstance(key, slice) else found
+
+    def __add__(self, other: Any) -> Size:
+        return Size(tuple.__add__(self, tuple(other)))
+
+
+class device:  # noqa: N801 (PyTorch's name)
+    """Where a tensor lives; 'cpu' here."""
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        name, _, number = str(type).partition(":")
+        if name not in ("cpu", "cuda", "meta"):
+            from ..core.errors import DeviceError
+
+            raise DeviceError(f"Expected one of cpu, cuda device type at start of device string: {type}")
+        self.type = name
+        self.index = int(number) if number else index
+
+    def __repr__(self) -> str:
+        return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):
+            return str(self) == other
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+
+CPU = device("cpu")
+
+
+def concrete(x: Tensor, what: str) -> np.ndarray:
+    """The ndarray under a tensor, or an error that says why there is none inside a transformation."""
+    raw = x
+    while isinstance(raw, Tensor):
+        if isinstance(raw, Tracer) and not getattr(raw._trace, "transparent", False):
+            raise TracedValueError(
+                f"{what} needs a concrete value, but this tensor of shape {raw_shape(x)} is being transformed "
+                f"({type(raw).__name__}). Use where(condition, a, b) or the control-flow functions instead of Python's "
+                f"if and while, and keep values as tensors inside the function."
+            )
+        raw = raw._data
+    if not isinstance(raw, (np.ndarray, np.generic)):
+        raw = raw.concrete(what)
+    return raw
+
+
+Tensor.shape = property(lambda self: Size(self._data.shape), doc="Sizes of the dimensions.")  # type: ignore[attr-defined]
+Tensor.ndim = property(lambda self: len(self._data.shape), doc="Number of dimensions.")  # type: ignore[attr-defined]
+
+
+class TensorAttributes:
+    """Collected here and copied onto Tensor; see the bottom of the file."""
+
+    @property
+    def dtype(self: Any) -> dtype:
+        """Element type."""
+        return from_numpy_dtype(raw_dtype(self))
+
+    @property
+    def device(self: Any) -> device:
+        """Where the tensor lives."""
+        return CPU
+
+    @property
+    def requires_grad(self: Any) -> bool:
+        """Do gradients flow to this tensor?"""
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self: Any, value: bool) -> None:
+        self.requires_grad_(value)
+
+    @property
+    def is_leaf(self: Any) -> bool:
+        """Was it made by the user, not by a recorded operation?"""
+        return self._node is None or type(self._node) is Accumulate
+
+    @property
+    def grad_fn(self: Any) -> Any:
+        """The recorded operation that made this tensor, or None for a leaf."""
+        node = self._node
+        if node is None or type(node) is Accumulate:
+            return None
+        return node.node if type(node) is Select else node
+
+    @property
+    def grad(self: Any) -> Any:
+        """The gradient that backward() accumulated here, or None."""
+        node = self._node
+        if type(node) is Accumulate:
+            return node.grad
+        if node is not None:
+            meta = node.meta
+            return meta.retain[0] if meta is not None and meta.retain is not None else None
+        return self._grad
+
+    @grad.setter
+    def grad(self: Any, value: Any) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+            if raw_shape(value) != raw_shape(self):
+                raise GraphError(
+                    f"assigned grad has data of a different size: the tensor has shape {raw_shape(self)}, the grad "
+                    f"{raw_shape(value)}"
+                )
+        node = self._node
+        if type(node) is Accumulate:
+            if state.stage is not None:
+                state.stage.touch_leaf(node)
+            node.grad = value
+        elif node is None:
+            self._grad = value
+        else:
+            node.needs_meta().retain = [value]
+
+    @grad.deleter
+    def grad(self: Any) -> None:
+        self.grad = None
+
+    def retain_grad(self: Any) -> None:
+        """Keep `.grad` on this non-leaf tensor too."""
+        node = self._node
+        if node is None:
+            raise GraphError("can't retain_grad on Tensor that has requires_grad=False")
+        if type(node) is not Accumulate and node.needs_meta().retain is None:
+            node.meta.retain = [None]
+
+    @property
+    def retains_grad(self: Any) -> bool:
+        """Does this non-leaf tensor keep its `.grad`?"""
+        node = self._node
+        return node is not None and type(node) is not Accumulate and node.meta is not None and node.meta.retain is not None
+
+    def dim(self: Any) -> int:
+        """Number of dimensions."""
+        return len(self._data.shape)
+
+    ndimension = dim
+
+    def size(self: Any, dim: int | None = None) -> Any:
+        """Shape, or the size of one dimension."""
+        shape = self.shape
+        if dim is None:
+            return shape
+        from ..ops.shape import canonical_dim
+
+        return shape[canonical_dim(dim, len(shape))]
+
+    def numel(self: Any) -> int:
+        """Number of elements."""
+        return prod(self._data.shape)
+
+    nelement = numel
+
+    def __len__(self: Any) -> int:
+        shape = self._data.shape
+        if not shape:
+            raise TypeError("len() of a 0-d tensor")
+        return shape[0]
+
+    @property
+    def itemsize(self: Any) -> int:
+        """Bytes of one element."""
+        return raw_dtype(self).itemsize
+
+    def element_size(self: Any) -> int:
+        """Bytes of one element."""
+        return raw_dtype(self).itemsize
+
+    @property
+    def nbytes(self: Any) -> int:
+        """Bytes of all elements."""
+        return self.numel() * raw_dtype(self).itemsize
+
+    def stride(self: Any, dim: int | None = None) -> Any:
+        """Steps in memory, in elements, from one index to the next in each dimension."""
+        data = concrete(self, "stride()")
+        strides = tuple(s // data.itemsize for s in data.strides)
+        return strides if dim is None else strides[dim]
+
+    def storage_offset(self: Any) -> int:
+        """Position of the first element in its memory, in elements."""
+        data = concrete(self, "storage_offset()")
+        owner = data
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        return (data.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // data.itemsize
+
+    def data_ptr(self: Any) -> int:
+        """Address of the first element."""
+        return concrete(self, "data_ptr()").__array_interface__["data"][0]
+
+    def is_contiguous(self: Any, memory_format: Any = None) -> bool:
+        """Do the elements lie in row-major order without gaps?"""
+        raw = self._data
+        return raw.flags.c_contiguous if isinstance(raw, np.ndarray) else True
+
+    def is_floating_point(self: Any) -> bool:
+        """Is the dtype a floating one?"""
+        return self.dtype.is_floating_point
+
+    def is_complex(self: Any) -> bool:
+        """Is the dtype a complex one?"""
+        return self.dtype.is_complex
+
+    def item(self: Any) -> Any:
+        """The only element, as a Python number."""
+        data = concrete(self, "item()")
+        if data.size != 1:
+            raise GraphError(
+                f"a Tensor with {data.size} elements cannot be converted to Scalar; shape {tuple(data.shape)}. Index "
+                f"one element first, or use tolist()"
+            )
+        return data.item()
+
+    def tolist(self: Any) -> Any:
+        """Nested lists of Python numbers."""
+        return concrete(self, "tolist()").tolist()
+
+    def numpy(self: Any, *, force: bool = False) -> np.ndarray:
+        """The NumPy array, sharing memory. Refused while the tensor requires grad, unless force=True."""
+        if self._node is not None and not force:
+            raise GraphError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        return np.asarray(concrete(self, "numpy()"))
+
+    def __bool__(self: Any) -> bool:
+        data = concrete(self, "bool()")
+        if data.size > 1:
+            raise GraphError(
+                f"Boolean value of Tensor with more than one value is ambiguous: shape {tuple(data.shape)}. Write "
+                f"x.any() or x.all()"
+            )
+        if data.size == 0:
+            raise GraphError("Boolean value of Tensor with no values is ambiguous")
+        return bool(data.item())
+
+    def __float__(self: Any) -> float:
+        return float(self.item())
+
+    def __int__(self: Any) -> int:
+        return int(self.item())
+
+    def __complex__(self: Any) -> complex:
+        return complex(self.item())
+
+    def __index__(self: Any) -> int:
+        data = concrete(self, "index")
+        if data.dtype.kind not in "iub" or data.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(data.item())
+
+    def __iter__(self: Any) -> Any:
+        if not self._data.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter([self[i] for i in range(self._data.shape[0])])
+
+    def __contains__(self: Any, element: Any) -> bool:
+        return bool((self == element).any())
+
+    @property
+    def data(self: Any) -> Tensor:
+        """The same memory outside of the graph."""
+        return self.detach()
+
+    @data.setter
+    def data(self: Any, value: Any) -> None:
+        if state.stage is not None:
+            state.stage.touch(self)
+        self._data = value._data if isinstance(value, Tensor) else np.asarray(value)
+
+    def label(self: Any, text: str) -> Tensor:
+        """Name this tensor for pictures and traces; returns the tensor itself."""
+        self._label = text
+        return self
+
+
+for _name, _value in list(vars(TensorAttributes).items()):
+    if _name not in ("__module__", "__doc__", "__dict__", "__weakref__", "__qualname__"):
+        setattr(Tensor, _name, _value)
+

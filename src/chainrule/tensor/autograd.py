@@ -1,0 +1,261 @@
+"""autograd: backward, grad, and the switches of recording. (PyTorch's torch.autograd.)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import is_inexact
+from ..core.errors import ArgumentTypeError, GraphError, ShapeError
+from ..core.state import state
+from ..core.tape import Accumulate, Node, Select
+from ..core.value import Tensor, Tracer, raw_dtype, raw_shape, wrap
+from ..core.writes import note_write
+from ..transforms.reverse import sweep
+
+ndarray = np.ndarray
+
+
+def _seeds(outputs: Sequence[Tensor], gradients: Any, what: str, create: bool) -> list[tuple[Any, Any]]:
+    """Pairs (node, cotangent) for the sweep, after PyTorch's checks."""
+    if gradients is None:
+        gradients = [None] * len(outputs)
+    elif isinstance(gradients, Tensor) or not isinstance(gradients, Sequence):
+        gradients = [gradients]
+    if len(gradients) != len(outputs):
+        raise GraphError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
+    roots = []
+    for out, given in zip(outputs, gradients, strict=True):
+        if not isinstance(out, Tensor):
+            raise ArgumentTypeError(f"{what}() takes tensors, not {type(out).__name__}")
+        if out._node is None:
+            raise GraphError(
+                "element 0 of tensors does not require grad and does not have a grad_fn"
+                f"{_why_not(out)}. Write requires_grad=True on the tensors to differentiate by, before computing this."
+            )
+        shape, dtype = raw_shape(out), raw_dtype(out)
+        if given is None:
+            if any(n != 1 for n in shape):
+                raise GraphError(
+                    f"grad can be implicitly created only for scalar outputs: this one has shape {shape}. Write "
+                    f"{what}(gradient) with a tensor of that shape, or reduce first, for example y.sum()."
+                )
+            if dtype.kind == "c":
+                raise GraphError("grad can be implicitly created only for real scalar outputs but got a complex one")
+            seed: Any = np.ones(shape, dtype)
+        else:
+            if raw_shape(given) != shape:
+                raise ShapeError(
+                    f"Mismatch in shape: grad_output[0] has a shape of {raw_shape(given)} and output[0] has a shape of "
+                    f"{shape}. The gradient passed to {what}() must have the output's shape."
+                )
+            seed = given if isinstance(given, Tensor) else wrap(np.asarray(given))
+            if raw_dtype(seed) != dtype:
+                from ..ops.shape import cast_p
+
+                seed = cast_p(seed, dtype=dtype)
+            if not create and type(seed) is Tensor and type(out) is Tensor:
+                seed = seed._data
+        if create and not isinstance(seed, Tensor):
+            seed = wrap(seed)
+        roots.append((out._node, seed))
+    return roots
+
+
+def _why_not(out: Tensor) -> str:
+    if out._why_cut is not None:
+        from ..core.provenance import describe
+
+        reason, code, lasti = out._why_cut
+        return f" (recording was cut by {reason} at {describe(code, lasti)})"
+    return ""
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:
+    """Sum of gradients of `tensors` with respect to the leaves, accumulated into their `.grad`."""
+    outputs = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+    roots = _seeds(outputs, grad_tensors if grad_tensors is not None else grad_variables, "backward", create_graph)
+    wanted = None
+    if inputs is not None:
+        given = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+        if not given:
+            raise GraphError("`inputs` argument to `backward()` cannot be empty.")
+        wanted = {}
+        for x in given:
+            if x._node is None:
+                raise GraphError("One of the differentiated Tensors does not require grad")
+            wanted[id(x._node)] = x._node
+    captured, leaves, owned = sweep(
+        roots,
+        retain=create_graph if retain_graph is None else retain_graph,
+        create=create_graph,
+        wanted=wanted,
+    )
+    for leaf, ct in leaves.items():
+        if wanted is None or id(leaf) in wanted:
+            accumulate(leaf, ct, create_graph, leaf.seq in owned)
+    if wanted is not None:
+        for key, ct in captured.items():
+            node = wanted[key]
+            if type(node) is not Accumulate:
+                retained = node.needs_meta()
+                if retained.retain is None:
+                    retained.retain = [ct if isinstance(ct, Tensor) else wrap(ct)]
+
+
+def accumulate(leaf: Accumulate, ct: Any, create: bool, owned: bool) -> None:
+    """Add a cotangent to a leaf's `.grad` (in place where nothing is recorded), then run its post hooks."""
+    old = leaf.grad
+    stage = state.stage
+    if stage is not None:
+        stage.touch_leaf(leaf)
+        old = leaf.grad
+    if isinstance(ct, Tensor):
+        leaf.grad = ct if old is None else old + ct
+    elif old is None:
+        if not owned and (type(ct) is ndarray or isinstance(ct, np.generic)):
+            ct = np.array(ct)
+        leaf.grad = wrap(ct)
+    elif type(old._data) is ndarray and type(ct) is not Tensor and old._node is None and stage is None:
+        if old._data.flags.writeable:
+            note_write(old._data, "backward")
+            old._data[...] += ct
+        else:
+            leaf.grad = wrap(old._data + ct)
+    else:
+        leaf.grad = old + wrap(ct)
+    if leaf.post_hooks:
+        owner = leaf.owner()
+        if owner is not None:
+            for hook in list(leaf.post_hooks.values()):
+                hook(owner)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple:
+    """Sum of gradients of `outputs` with respect to each of `inputs`; `.grad` is left alone."""
+    outs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    given = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if materialize_grads:
+        if allow_unused is False:
+            raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True")
+        allow_unused = True
+    if is_grads_batched:
+        from ..transforms.func import vmap
+
+        seeds = grad_outputs if isinstance(grad_outputs, (tuple, list)) else (grad_outputs,)
+        return vmap(
+            lambda *cts: grad(outs, given, cts, True, create_graph, allow_unused, False, materialize_grads)
+        )(*seeds)
+    roots = _seeds(outs, grad_outputs, "grad", create_graph)
+    wanted = {}
+    for x in given:
+        if not isinstance(x, Tensor):
+            raise ArgumentTypeError(f"grad(): inputs must be tensors, not {type(x).__name__}")
+        if x._node is None:
+            raise GraphError(
+                "One of the differentiated Tensors does not require grad. Write x.requires_grad_() before the "
+                "computation that made the outputs."
+            )
+        wanted[id(x._node)] = x._node
+    lift = _lifter(outs)
+    captured, _, _ = sweep(
+        roots, retain=create_graph if retain_graph is None else retain_graph, create=create_graph, wanted=wanted,
+        lift=lift,
+    )
+    found: list[Any] = []
+    seen: set[int] = set()
+    for x in given:
+        ct = captured.get(id(x._node))
+        if ct is None:
+            if not allow_unused:
+                raise GraphError(
+                    "One of the differentiated Tensors appears to not have been used in the graph. Set "
+                    "allow_unused=True if this is the desired behavior."
+                )
+            found.append(wrap(np.zeros(raw_shape(x), raw_dtype(x))) if materialize_grads else None)
+            continue
+        if not isinstance(ct, Tensor):
+            if type(ct) is ndarray and id(ct) in seen:
+                ct = ct.copy()
+            seen.add(id(ct))
+            ct = wrap(ct if not isinstance(ct, np.generic) else np.asarray(ct))
+        found.append(ct)
+    return tuple(found)
+
+
+def _lifter(outs: tuple) -> Any:
+    """How saved values become values again under create_graph: tensors, or tracers of the outputs' own trace."""
+    first = outs[0] if outs else None
+    if isinstance(first, Tracer) and hasattr(first._trace, "lift"):
+        return first._trace.lift
+    return wrap
+
+
+def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
+    """Let gradients flow to this leaf (or stop); returns the tensor itself."""
+    if requires_grad == (self._node is not None):
+        return self
+    if requires_grad:
+        if not is_inexact(raw_dtype(self)):
+            raise GraphError(
+                "only Tensors of floating point and complex dtype can require gradients; this one holds "
+                f"{raw_dtype(self)}. Write x.float().requires_grad_()"
+            )
+        self._node = leaf = Accumulate(self)
+        leaf.grad = self._grad
+    else:
+        if type(self._node) is not Accumulate:
+            raise GraphError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
+                "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        self._grad = self._node.grad
+        self._node = None
+    return self
+
+
+def backward_method(
+    self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+) -> None:
+    """Gradients of this tensor with respect to the graph's leaves, accumulated into their `.grad`.
+
+    Args:
+        gradient: cotangent of the tensor's own shape; may be left out for one with a single element (then 1).
+        retain_graph: keep what the graph saved, so that it can be differentiated again (default: create_graph).
+        create_graph: record the gradient computation itself, for higher derivatives.
+        inputs: accumulate into these leaves only.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor(3.0, requires_grad=True)
+    >>> (x * x).backward()
+    >>> x.grad
+    tensor(6.)
+    """
+    backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+
+def install() -> None:
+    """Attach backward and requires_grad_ to Tensor."""
+    Tensor.backward = backward_method  # type: ignore[attr-defined]
+    Tensor.requires_grad_ = requires_grad_  # type: ignore[attr-defined]
+
+
+__all__ = ["Node", "Select", "accumulate", "backward", "grad", "requires_grad_"]

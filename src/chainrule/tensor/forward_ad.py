@@ -1,0 +1,96 @@
+"""Forward mode on dual tensors by hand. (PyTorch's torch.autograd.forward_ad.)"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..core.dtypes import is_inexact
+from ..core.errors import ArgumentError, GraphError
+from ..core.value import Tensor, raw_dtype
+from ..transforms.arguments import fit
+from ..transforms.forward import Dual, JVPTrace
+from ..transforms.tape import below, public
+
+__all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
+
+
+class UnpackedDualTensor(NamedTuple):
+    """What `unpack_dual` returns; `tangent` is None for a tensor without one."""
+
+    primal: Tensor
+    tangent: Tensor | None
+
+
+class _DualTrace(JVPTrace):
+    forgiving = True  # after the level ends, duals are ordinary values without tangents
+
+
+_levels: list[_DualTrace] = []
+
+
+def enter_dual_level() -> int:
+    """Open a forward-mode level; returns its number."""
+    _levels.append(_DualTrace())
+    return len(_levels) - 1
+
+
+def exit_dual_level(*, level: int | None = None) -> None:
+    """Close the innermost level: its tangents are forgotten."""
+    if not _levels:
+        raise GraphError("Trying to exit a forward AD level but none was entered; write `with dual_level():`")
+    if level is not None and level != len(_levels) - 1:
+        raise GraphError(f"Trying to exit level {level}, but the innermost forward AD level is {len(_levels) - 1}")
+    _levels.pop().alive = False
+
+
+class dual_level:  # noqa: N801 (PyTorch's name)
+    """A forward-mode level, for one with statement; levels may be nested.
+
+    >>> import chainrule as cr
+    >>> from chainrule.autograd import forward_ad as fwAD
+    >>> with fwAD.dual_level():
+    ...     x = fwAD.make_dual(cr.tensor(3.0), cr.tensor(1.0))
+    ...     print(fwAD.unpack_dual(x * x).tangent)
+    tensor(6.)
+    """
+
+    def __enter__(self) -> int:
+        self.level = enter_dual_level()
+        return self.level
+
+    def __exit__(self, *exc: object) -> None:
+        exit_dual_level(level=self.level)
+
+
+def _trace(level: int | None, what: str) -> _DualTrace:
+    if not _levels:
+        raise GraphError(
+            f"{what}: Trying to create a dual Tensor for forward AD but no level exists, make sure to "
+            f"enter_dual_level() first: write `with dual_level():`"
+        )
+    if level is None:
+        return _levels[-1]
+    if not 0 <= level < len(_levels):
+        raise ArgumentError(f"{what}: there is no forward AD level {level}; levels 0 to {len(_levels) - 1} are open")
+    return _levels[level]
+
+
+def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
+    """`tensor` with a tangent, for the innermost open level (or the one given)."""
+    trace = _trace(level, "make_dual")
+    if not isinstance(tensor, Tensor) or not is_inexact(raw_dtype(tensor)):
+        raise ArgumentError("Expected primal to be floating point or complex tensor, write make_dual(x.float(), t)")
+    if not isinstance(tangent, Tensor):
+        raise ArgumentError(f"make_dual: the tangent must be a tensor, not {type(tangent).__name__}")
+    value = below(tensor)
+    return trace.dual(value, fit(tangent, value, "make_dual", "the tangent"))
+
+
+def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
+    """(primal, tangent) of a dual tensor; the tangent is None where there is none."""
+    trace = _trace(level, "unpack_dual") if _levels else None
+    if type(tensor) is Dual and (tensor._trace is trace or not tensor._trace.alive):
+        alive = tensor._trace.alive
+        tangent = tensor._tangent if alive else None
+        return UnpackedDualTensor(public(tensor._data), None if tangent is None else public(tangent))
+    return UnpackedDualTensor(tensor, None)

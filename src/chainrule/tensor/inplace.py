@@ -1,0 +1,363 @@
+"""Writes in place: real where nothing is recorded, functional updates rebound into the same tensor where it is.
+
+A functional update computes new values, and the tensor object takes them over, node and all. What the tape saved of the
+old values stays as it was, so gradients stay right. Views follow: a write to a view updates its base, and every live
+view of the base is made again from it, so that all see the same memory, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core import eager
+from ..core.dtypes import F32, F64, category, from_numpy_dtype
+from ..core.errors import ArgumentTypeError, DTypeError, IndexingError, InplaceError, ShapeError
+from ..core.provenance import describe, here
+from ..core.state import state
+from ..core.tape import Accumulate
+from ..core.value import Tensor, Tracer, raw_dtype, raw_shape, wrap
+from ..core.writes import note_write
+
+ndarray = np.ndarray
+
+
+def inplace_form(name: str, function: Callable) -> Callable:
+    """The method `name_` that stores `function`'s result in its first argument."""
+    label = name + "_"
+    prim = getattr(function, "prim", None)
+    ufunc = getattr(prim, "fast", None)
+
+    if isinstance(ufunc, np.ufunc):
+
+        def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+            # The hot path of optimisers: nothing is recorded, dtypes fit; the ufunc writes where the tensor lies.
+            if not kwargs and len(args) <= 1 and type(self) is Tensor:
+                x = self._data
+                other = args[0] if args else None
+                quiet = (self._node is None or not state.grad_enabled) and state.stage is None
+                if quiet and type(x) is ndarray and (x.dtype is F32 or x.dtype is F64) and x.flags.writeable:
+                    if not args:
+                        note_write(x, label)
+                        ufunc(x, out=x)
+                        return self
+                    kind = type(other)
+                    if kind is Tensor and (other._node is None or not state.grad_enabled):
+                        y = other._data
+                        if y.dtype is x.dtype and (y.shape == x.shape or y.size == 1 and y.ndim <= x.ndim):
+                            note_write(x, label)
+                            ufunc(x, y, out=x)
+                            return self
+                    elif kind is float or kind is int:
+                        note_write(x, label)
+                        ufunc(x, other, out=x)
+                        return self
+            return store(self, function(self, *args, **kwargs), label)
+
+    else:
+
+        def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+            return store(self, function(self, *args, **kwargs), label)
+
+    method.__name__ = method.__qualname__ = label
+    method.__doc__ = f"In-place form of `{name}`."
+    return method
+
+
+def is_recorded(x: Any) -> bool:
+    """Does `x` take part in recording, here or in a transformation?"""
+    return isinstance(x, Tensor) and (x._node is not None or isinstance(x, Tracer))
+
+
+def check_leaf(target: Tensor, name: str) -> None:
+    """Refuse a recorded write to a leaf that requires grad, or to a view of one."""
+    if not state.grad_enabled:
+        return
+    base = target._base
+    if type(target._node) is Accumulate:
+        raise InplaceError(
+            f"a leaf Variable that requires grad is being used in an in-place operation. {name} would change it while "
+            f"recording. Write `with chainrule.no_grad():` around the update, or make a new tensor with the result."
+        )
+    if base is not None and type(base._node) is Accumulate and target._node is not None:
+        raise InplaceError(
+            f"a view of a leaf Variable that requires grad is being used in an in-place operation. {name} would "
+            f"change the leaf while recording. Write `with chainrule.no_grad():`, or clone() the leaf first."
+        )
+
+
+def store(target: Tensor, result: Any, name: str) -> Tensor:
+    """Make `target` hold `result`, as an operation named `name` written in place would."""
+    if not isinstance(target, Tensor):
+        raise ArgumentTypeError(f"{name} writes into a Tensor, not {type(target).__name__}")
+    if result is target:
+        return target
+    if result._replay is not None and (result._base is target or result._base is target._base is not None):
+        return _reshape_in_place(target, result, name)
+    shape, dtype = raw_shape(target), raw_dtype(target)
+    if raw_shape(result) != shape:
+        raise ShapeError(
+            f"output with shape {list(shape)} doesn't match the broadcast shape {list(raw_shape(result))}: {name} "
+            f"cannot enlarge the tensor it writes to. Write `x = x.{name.rstrip('_')}(...)`"
+        )
+    have = raw_dtype(result)
+    if have != dtype:
+        if category(have) > category(dtype):
+            raise DTypeError(
+                f"result type {_type_name(have)} can't be cast to the desired output type {_type_name(dtype)}: {name} "
+                f"keeps the dtype of the tensor it writes to. Convert it first, for example with x.float()."
+            )
+        result = eager._cast(result, dtype=dtype)
+    check_leaf(target, name)
+    recorded = state.grad_enabled and (is_recorded(target) or is_recorded(result))
+    if not recorded and not isinstance(target, Tracer) and not isinstance(result, Tracer) and state.stage is None:
+        write(target, result._data, name)
+        return target
+    rebind(target, result, name)
+    return target
+
+
+def write(target: Tensor, value: Any, name: str, key: Any = ...) -> None:
+    """Really write `value` into the tensor's memory."""
+    data = target._data
+    if not isinstance(data, ndarray):
+        data[key] = value  # another array library's array
+        return
+    if not data.flags.writeable or (data.size > 1 and 0 in data.strides and _overlaps(data)):
+        raise InplaceError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            f"location, or its memory is read-only. Please clone() the tensor before performing {name}."
+        )
+    note_write(data, name)
+    try:
+        data[key] = value
+    except IndexError as error:
+        raise IndexingError(f"{name}: {error}; the tensor has shape {tuple(data.shape)}") from error
+    except ValueError as error:
+        raise ShapeError(f"{name}: shape mismatch: {error}; the tensor has shape {tuple(data.shape)}") from error
+    target._version += 1
+
+
+def _overlaps(data: ndarray) -> bool:
+    return any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape, strict=True))
+
+
+def become(target: Tensor, result: Tensor, keep_node: bool = False) -> None:
+    """Let the object `target` stand for `result`: payload, node, and if need be the kind of value."""
+    if type(target) is not type(result):
+        kept = {k: v for k, v in target.__dict__.items() if k in ("_base", "_replay", "_views", "_version", "_label")}
+        target.__class__ = type(result)
+        target.__dict__.clear()
+        target.__dict__.update({k: v for k, v in result.__dict__.items() if k not in ("_base", "_replay", "_views")})
+        target.__dict__.update(kept)
+    elif isinstance(target, Tracer):
+        for field, value in result.__dict__.items():
+            if field not in ("_base", "_replay", "_views", "_version", "_label"):
+                target.__dict__[field] = value
+    target._data = result._data
+    if not keep_node:
+        target._node = result._node
+
+
+def rebind(target: Tensor, result: Tensor, name: str) -> None:
+    """A functional update: `target` takes over `result`; its base and all live views follow."""
+    stage = state.stage
+    quiet = not state.grad_enabled and not isinstance(result, Tracer)  # staged no_grad: values change, nodes stay
+    if stage is not None:
+        stage.touch(target)
+    root = target._base
+    if root is None:
+        become(target, result, keep_node=quiet)
+        target._version += 1
+        _refresh_views(target, quiet)
+        return
+    if stage is not None:
+        stage.touch(root)
+    become(root, _written_back(root, target, result, name), keep_node=quiet)
+    root._version += 1
+    _refresh_views(root, quiet)
+
+
+def _live_views(root: Tensor) -> list[Tensor]:
+    return [v for v in (ref() for ref in root._views or ()) if v is not None]
+
+
+def _refresh_views(root: Tensor, quiet: bool) -> None:
+    """Make every live view of `root` again from its present value."""
+    for view in _live_views(root):
+        if state.stage is not None:
+            state.stage.touch(view)
+        value: Any = root
+        for prim, params, index in view._replay or ():
+            value = eager.bind(prim, (value,), params)
+            if index is not None:
+                value = value[index]
+        become(view, value, keep_node=quiet)
+        view._version += 1
+
+
+def _written_back(root: Tensor, view: Tensor, new: Tensor, name: str) -> Tensor:
+    """`root` with the elements that `view` shows replaced by those of `new`."""
+    from ..ops.indexing import set_item
+    from ..ops.shape import reshape_p
+
+    shape = raw_shape(root)
+    size = int(np.prod(shape, dtype=np.int64))
+    positions: Any = np.arange(size).reshape(shape)
+    for prim, params, index in view._replay or ():
+        if prim.cut:
+            continue
+        if prim.kind != "linear" or prim.name in ("real", "imag", "view_as_real", "view_as_complex", "conj"):
+            code, lasti = here(2)
+            raise InplaceError(
+                f"{name} at {describe(code, lasti)} writes through a view made by {prim.name}, whose elements are not "
+                f"elements of its base. Write the new value to the base instead, for example `z = complex(re, im)`."
+            )
+        positions = prim.impl(np, positions, **params)
+        if index is not None:
+            positions = positions[index]
+    flat = np.asarray(positions).reshape(-1)
+    if flat.size == size and np.array_equal(flat, np.arange(size)):  # the view shows all of its base, in order
+        return reshape_p(new, shape=shape)
+    if flat.size > 1 and np.unique(flat).size != flat.size:
+        raise InplaceError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            f"Please clone() the tensor before performing {name}."
+        )
+    values = reshape_p(new, shape=(flat.size,))
+    return reshape_p(set_item(reshape_p(root, shape=(size,)), flat, values), shape=shape)
+
+
+def _reshape_in_place(target: Tensor, result: Tensor, name: str) -> Tensor:
+    """t_, squeeze_ and the like: the tensor shows the same memory in another shape."""
+    check_leaf(target, name)
+    others = [v for v in _live_views(target) if v is not result]
+    if others:
+        raise InplaceError(
+            f"{name} would change the shape of a tensor of which {len(others)} views are alive. Write "
+            f"`y = x.{name.rstrip('_')}(...)` instead."
+        )
+    if state.stage is not None:
+        state.stage.touch(target)
+    become(target, result)
+    if target._base is None:
+        target._views = None
+    else:
+        target._replay = result._replay
+    target._version += 1
+    return target
+
+
+def _type_name(d: np.dtype) -> str:
+    names = {"float64": "Double", "float32": "Float", "int64": "Long", "int32": "Int", "complex64": "ComplexFloat"}
+    names.update(complex128="ComplexDouble", int16="Short", int8="Char", uint8="Byte", float16="Half", bool="Bool")
+    return names.get(from_numpy_dtype(d).name, d.name)
+
+
+# ---- methods ----------------------------------------------------------------------------------------------------------
+
+
+def raw_key(key: Any) -> Any:
+    """An index with tensors replaced by their arrays, for NumPy."""
+    if isinstance(key, Tensor):
+        data = key._data
+        return data if data.dtype.kind in "b" or data.ndim or data.dtype.kind not in "iu" else operator.index(data)
+    if isinstance(key, tuple):
+        return tuple(raw_key(k) for k in key)
+    if isinstance(key, list):
+        return [raw_key(k) for k in key]
+    return key
+
+
+def _has_tracer(key: Any) -> bool:
+    if isinstance(key, (tuple, list)):
+        return any(_has_tracer(k) for k in key)
+    return isinstance(key, Tracer)
+
+
+def set_item_method(self: Tensor, key: Any, value: Any) -> None:
+    """x[key] = value, differentiably where `x` or `value` is recorded; really writing where not."""
+    recorded = state.grad_enabled and (is_recorded(self) or is_recorded(value))
+    general = recorded or isinstance(self, Tracer) or isinstance(value, Tracer) or _has_tracer(key)
+    if not general and state.stage is None:
+        check_leaf(self, "setitem")
+        raw = value._data if isinstance(value, Tensor) else value
+        have = getattr(raw, "dtype", None)
+        if have is not None and category(have) > category(raw_dtype(self)) and have.kind == "c":
+            raise DTypeError("setitem: a complex value can't be stored in a real tensor; write x = x.to(complex64)")
+        write(self, raw, "setitem", _numpy_key(self, key))
+        return
+    from ..ops.indexing import set_item
+
+    check_leaf(self, "setitem")
+    rebind(self, set_item(self, key, value), "setitem")
+
+
+def _numpy_key(self: Tensor, key: Any) -> Any:
+    found = raw_key(key)
+    for part in found if isinstance(found, tuple) else (found,):
+        if isinstance(part, float) or (isinstance(part, ndarray) and part.dtype.kind in "fc" and part.size):
+            raise IndexingError("tensors used as indices must be long, int, byte or bool tensors, not floating ones")
+    return found
+
+
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Write `src`, broadcast and cast, into this tensor."""
+    from ..ops.shape import broadcast_to_p, cast_p
+
+    if not isinstance(src, Tensor):
+        src = wrap(np.asarray(src))
+    if raw_dtype(src) != raw_dtype(self):
+        src = cast_p(src, dtype=raw_dtype(self))
+    if raw_shape(src) != raw_shape(self):
+        src = broadcast_to_p(src, shape=raw_shape(self))
+    return store(self, src, "copy_")
+
+
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Write one value everywhere."""
+    if not isinstance(value, Tensor):
+        if not (is_recorded(self) and state.grad_enabled) and state.stage is None and not isinstance(self, Tracer):
+            check_leaf(self, "fill_")
+            write(self, value, "fill_")
+            return self
+        return store(self, wrap(np.full(raw_shape(self), value, raw_dtype(self))), "fill_")
+    from ..ops.shape import broadcast_to_p
+
+    if raw_shape(value) != ():
+        raise ShapeError(f"fill_ only supports 0-dimension value tensor but got tensor with {len(raw_shape(value))} dims")
+    value = eager.cast_to(value, raw_dtype(self))
+    return store(self, broadcast_to_p(value, shape=raw_shape(self)), "fill_")
+
+
+def zero_(self: Tensor) -> Tensor:
+    """Write zeros everywhere."""
+    return fill_(self, 0)
+
+
+def detach_(self: Tensor) -> Tensor:
+    """Cut this tensor from the graph: it becomes a leaf that requires no grad."""
+    if self._base is not None and self._node is not None:
+        raise InplaceError(
+            "Can't detach views in-place. Use detach() instead. If you are using chunk or split, call detach() on each."
+        )
+    self._node = None
+    return self
+
+
+def version(self: Tensor) -> int:
+    """How many times this tensor, or its base, was written to in place."""
+    root = self._base
+    return self._version if root is None else max(self._version, root._version)
+
+
+def install() -> None:
+    """Attach the writing methods to Tensor."""
+    for function in (copy_, fill_, zero_, detach_):
+        setattr(Tensor, function.__name__, function)
+    Tensor.__setitem__ = set_item_method  # type: ignore[attr-defined]
+    Tensor.is_inference = lambda self: self._inference  # type: ignore[attr-defined]
+    Tensor._is_view = lambda self: self._base is not None  # type: ignore[attr-defined]

@@ -1,0 +1,33 @@
+"""Tensor's methods and operators, attached from the ops themselves.
+
+An op module says with METHODS which of its functions are methods, with INPLACE which also have a form with a trailing
+underscore, and with ATTRIBUTES which are properties (x.mT). There is no second list.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from ..core.value import Tensor
+from .inplace import inplace_form
+
+
+def attach(module: ModuleType) -> None:
+    """Give Tensor the methods, in-place methods and properties that an op module declares."""
+    for name in getattr(module, "METHODS", ()):
+        setattr(Tensor, name, getattr(module, name))
+    for name in getattr(module, "INPLACE", ()):
+        setattr(Tensor, name + "_", inplace_form(name, getattr(module, name)))
+    for name in getattr(module, "ATTRIBUTES", ()):
+        function = getattr(module, name)
+        setattr(Tensor, name, property(function, doc=function.__doc__))
+
+
+def swapped(function: Any) -> Any:
+    """`other op self` for a binary op: Python calls it when the left operand does not know tensors."""
+
+    def reflected(self: Tensor, other: Any) -> Any:
+        return function(other, self)
+
+    return reflected

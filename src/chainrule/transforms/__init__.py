@@ -1,0 +1,1 @@
+"""Derivatives: reverse mode over the tape, forward mode, batching, and the functional transformations."""

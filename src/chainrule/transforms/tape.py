@@ -1,0 +1,284 @@
+"""Functional reverse mode at one level: TapeTrace records on values one level down, `sweep` runs the cotangents.
+
+What a node saves are lower values (raw arrays, tensors, or tracers of enclosing transformations), so the rules compute
+on those, and a derivative of a derivative needs nothing special. Tensors that record nothing are taken as their raw
+arrays: rules then run at NumPy's speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from sys import _getframe
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import is_inexact
+from ..core.eager import Packed, bind, conjugate_twin
+from ..core.errors import TracedValueError
+from ..core.primitive import SPEC, VALUE, Primitive
+from ..core.provenance import describe as place
+from ..core.provenance import here, user_frame
+from ..core.state import next_seq, state
+from ..core.tape import Accumulate, Node, Select, Spec
+from ..core.value import Tensor, Trace, Tracer, new_object, raw_dtype, raw_shape, wrap
+from .reverse import sweep
+
+ndarray = np.ndarray
+
+
+def below(x: Any) -> Any:
+    """The value to put under a tracer: the raw array of a tensor that records nothing, else `x` itself."""
+    if type(x) is Tensor and x._node is None and state.stage is None:
+        return x._data
+    return x
+
+
+def public(x: Any) -> Any:
+    """A value as users see it: raw arrays become tensors."""
+    if isinstance(x, Tensor):
+        return x
+    return wrap(np.asarray(x) if isinstance(x, (np.generic, bool, int, float, complex)) else x)
+
+
+def zeros_like_raw(x: Any) -> Any:
+    """Zeros of a value's shape and dtype, as a raw array."""
+    return np.zeros(raw_shape(x), raw_dtype(x))
+
+
+def ones_like_raw(x: Any) -> Any:
+    """Ones of a value's shape and dtype, as a raw array."""
+    return np.ones(raw_shape(x), raw_dtype(x))
+
+
+def escaped(what: str, prim: Primitive) -> TracedValueError:
+    """The error for a tracer that is used after its transformation has ended."""
+    code, lasti = here(3)
+    return TracedValueError(
+        f"{prim.name} at {place(code, lasti)} uses a value that escaped from {what}: it was made inside a function "
+        f"being transformed, kept in an outer variable or attribute, and used after the transformation had ended. "
+        f"Return it from the function instead (with has_aux=True beside the result)."
+    )
+
+
+class Level(Trace):
+    """A trace that is active inside a with statement; recording is on inside, whatever it was outside.
+
+    As in PyTorch, no_grad() inside a function being transformed is respected, and one around the transformation
+    concerns only what encloses it: lower values are computed under the recording mode of the caller.
+    """
+
+    name = "a transformation"
+    transparent = True  # concrete values may be looked at, by Python's if and print
+    forgiving = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outer = state.grad_enabled
+
+    def __enter__(self) -> Any:
+        self.outer = state.grad_enabled
+        state.set_grad(True)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        state.set_grad(self.outer)
+        self.alive = False
+
+    def lower(self, prim: Primitive, args: tuple, params: dict) -> Any:
+        """Apply the primitive one level down, under the caller's recording mode."""
+        if self.outer or not state.grad_enabled:
+            return bind(prim, args, params)
+        state.set_grad(False)
+        try:
+            return bind(prim, args, params)
+        finally:
+            state.set_grad(True)
+
+
+class Taped(Tracer):
+    """A value recorded by a TapeTrace: `_data` one level down, `_node` its place on the trace's tape."""
+
+    __slots__ = ()
+
+    shape = property(lambda self: _size(self._data.shape))  # type: ignore[assignment]
+
+
+_Size: Any = None  # the class of a tensor's shape, asked of a tensor when first needed
+
+
+def _size(shape: Any) -> Any:
+    global _Size
+    if _Size is None:
+        _Size = type(wrap(np.empty(())).shape)
+    return shape if type(shape) is _Size else _Size(shape)
+
+
+class TapeTrace(Level):
+    """Reverse mode at one level."""
+
+    name = "grad or vjp"
+
+    def leaf(self, value: Any) -> Taped:
+        """An input to differentiate by."""
+        t = new_object(Taped)
+        t._trace = self
+        t._data = value
+        t._node = Accumulate(t)
+        return t
+
+    def lift(self, value: Any, edge: Any) -> Taped:
+        """A lower value as one of this trace's, at a place on its tape."""
+        t = new_object(Taped)
+        t._trace = self
+        t._data = value
+        t._node = edge
+        return t
+
+    def process(self, prim: Primitive, args: tuple, params: dict) -> Any:
+        """Apply a primitive to the lower values and record one node."""
+        if not self.alive:
+            raise escaped(self.name, prim)
+        raws, edges, recorded = [], [], False
+        for a in args:
+            if isinstance(a, Tensor):
+                if type(a) is Taped and a._trace is self:
+                    edge = a._node
+                    raws.append(a._data)
+                    edges.append(edge)
+                    if edge is not None:
+                        recorded = True
+                    continue
+                if type(a) is Tensor and a._node is None and state.stage is None:
+                    a = a._data
+            raws.append(a)
+            edges.append(None)
+        enabled = state.grad_enabled
+        if self.outer or not enabled:
+            ans = bind(prim, tuple(raws), params)
+        else:
+            ans = self.lower(prim, tuple(raws), params)
+        recorded = recorded and enabled
+        if prim.n_out == 1:
+            t = new_object(Taped)
+            t._trace = self
+            t._data = ans
+            if recorded and is_inexact(raw_dtype(ans)):
+                t._node = make_node(prim, raws, edges, params, ans)
+            else:
+                t._node = None
+            return t
+        if not recorded or not any([is_inexact(raw_dtype(a)) for a in ans]):
+            return tuple([self.lift(a, None) for a in ans])
+        node = make_node(prim, raws, edges, params, tuple(ans))
+        return tuple([self.lift(a, Select(node, i) if is_inexact(raw_dtype(a)) else None) for i, a in enumerate(ans)])
+
+
+def make_node(prim: Primitive, raws: Sequence, edges: Sequence, params: dict, ans: Any) -> Node:
+    """A node that holds what the rules of the needed arguments read of the lower values."""
+    multiple = type(ans) is tuple
+    if prim.holomorphic and raw_dtype(ans[0] if multiple else ans).kind == "c":
+        prim = conjugate_twin(prim)
+    kinds, keep_ans = prim.reads(len(raws), tuple([e is not None for e in edges]))
+    node = new_object(Node)
+    node.prim = prim
+    node.args = tuple(
+        [
+            r if k == VALUE or not hasattr(r, "shape") else Spec(raw_shape(r), raw_dtype(r)) if k == SPEC else None
+            for r, k in zip(raws, kinds, strict=True)
+        ]
+    )
+    if multiple:
+        node.ans = ans if keep_ans else tuple([Spec(raw_shape(a), raw_dtype(a)) for a in ans])
+    else:
+        node.ans = ans if keep_ans else None
+    node.params = params
+    node.edges = tuple(edges)
+    node.shapes = None
+    if prim.undoes_broadcast:
+        shape = raw_shape(ans)
+        for r in raws:
+            if raw_shape(r) != shape:
+                node.shapes = tuple([raw_shape(r) for r in raws])
+                break
+    node.seq = next_seq()
+    frame = user_frame(_getframe(2))
+    node.code, node.lasti = frame.f_code, frame.f_lasti
+    node.meta = None
+    if state.saved_hooks:
+        pack(node)
+    return node
+
+
+def pack(node: Node) -> None:
+    """Hand what a node saved to the innermost saved_tensors_hooks (checkpoint uses them at every level)."""
+    hooks = state.saved_hooks
+    do, undo = hooks[-1]
+
+    def found(handle: Any) -> Tensor:  # Packed takes off one tensor; what it must give is the lower value
+        return wrap(below(undo(handle)))
+
+    node.needs_meta().packed = True
+    state.saved_hooks = ()
+    state.refresh()
+    try:
+        node.args = tuple([Packed(do(public(a)), found) if _is_array(a) else a for a in node.args or ()])
+        if _is_array(node.ans):
+            node.ans = Packed(do(public(node.ans)), found)
+    finally:
+        state.saved_hooks = hooks
+        state.refresh()
+
+
+def _is_array(a: Any) -> bool:
+    return isinstance(a, (ndarray, Tensor))
+
+
+class Tape:
+    """One recorded run of a function: its inputs as tracers, and pullbacks through it.
+
+    `values` are the lower values of the inputs. Use `record(function)` once, then `pull(roots)`.
+    """
+
+    __slots__ = ("inputs", "trace")
+
+    def __init__(self, values: Sequence) -> None:
+        self.trace = TapeTrace()
+        self.inputs = [self.trace.leaf(v) for v in values]
+
+    def record(self, function: Any, *args: Any) -> Any:
+        """`function(*args)` with the trace active."""
+        with self.trace:
+            return function(*args)
+
+    def split(self, out: Any) -> tuple[Any, Any]:
+        """(lower value, node or None) of an output."""
+        if type(out) is Taped and out._trace is self.trace:
+            return out._data, out._node
+        return below(out), None
+
+    def pull(self, roots: Sequence[tuple[Any, Any]], retain: bool) -> list:
+        """Cotangents of the inputs (None: zero) from pairs (node, cotangent), all lower values."""
+        trace = self.trace
+        revived = not trace.alive
+        if revived:  # recomputation under checkpoint runs the function again inside the sweep
+            trace.alive = True
+        try:
+            leaves = sweep(roots, retain=retain)[1]
+        finally:
+            if revived:
+                trace.alive = False
+        return [leaves.get(x._node) for x in self.inputs]
+
+
+def own_arrays(cts: Sequence, foreign: Sequence = ()) -> list:
+    """Cotangents as tensors of their own: no two share an array, and all can be written to."""
+    seen = {id(f) for f in foreign}
+    out = []
+    for c in cts:
+        if type(c) is ndarray:
+            if id(c) in seen or not c.flags.writeable:
+                c = c.copy()
+            seen.add(id(c))
+        out.append(public(c))
+    return out

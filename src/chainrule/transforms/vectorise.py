@@ -1,0 +1,185 @@
+"""vmap: a function of one example becomes a function of many."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.pytree import broadcast_prefix, tree_flatten
+from ..core.value import Tensor, raw_shape
+from .arguments import NUMBERS, as_tensors, flatten, lower_value, name_of
+from .batch import RANDOMNESS, Batched, BatchTrace, from_front, to_front
+from .jacobian import _chunks
+from .tape import below, public
+
+
+def vmap(
+    func: Callable,
+    in_dims: Any = 0,
+    out_dims: Any = 0,
+    randomness: str = "error",
+    *,
+    chunk_size: int | None = None,
+) -> Callable:
+    """Vectorise a function over one dimension of its arguments.
+
+    Args:
+        in_dims: for each positional argument (or prefix of its pytree) the dimension to map over; None: not mapped.
+            Keyword arguments are not mapped.
+        out_dims: where the mapped dimension goes in the results; None for a result that does not depend on it.
+        randomness: what random operations do: "error", "same" (one draw for all examples) or "different".
+        chunk_size: examples computed at a time (default: all).
+
+    Raises:
+        ArgumentError: sizes of the mapped dimensions differ, a dimension is out of range, or nothing is mapped.
+        TracedValueError: Python's control flow was asked to branch on a batched value.
+
+    >>> import chainrule as cr
+    >>> dot = cr.func.vmap(lambda x, y: (x * y).sum(), in_dims=(0, None))
+    >>> dot(cr.tensor([[1., 2.], [3., 4.]]), cr.tensor([1., 1.]))
+    tensor([3., 7.])
+    """
+    if randomness not in RANDOMNESS:
+        raise ArgumentError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
+    if chunk_size is not None and chunk_size <= 0:
+        raise ArgumentError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
+
+    @functools.wraps(func)
+    def vectorised(*args: Any, **kwargs: Any) -> Any:
+        args = as_tensors(args)
+        kwargs = {k: as_tensors(v) for k, v in kwargs.items()}
+        leaves, spec = tree_flatten(args)
+        dims = _in_dims(in_dims, args, leaves, spec, func)
+        size = _common_size(leaves, dims, spec, func)
+        if chunk_size is None or chunk_size >= size:
+            return _mapped(func, leaves, dims, spec, kwargs, size, out_dims, randomness)
+        pieces = []
+        for start, stop in _chunks(size, chunk_size):
+            some = [x if d is None else _slice(x, d, start, stop) for x, d in zip(leaves, dims, strict=True)]
+            pieces.append(_mapped(func, some, dims, spec, kwargs, stop - start, out_dims, randomness))
+        return _concatenated(pieces, out_dims)
+
+    return vectorised
+
+
+def _in_dims(in_dims: Any, args: tuple, leaves: list, spec: Any, func: Callable) -> list:
+    """The mapped dimension of each leaf, non-negative, or None."""
+    what = f"vmap({name_of(func)}, in_dims={in_dims}, ...)(<inputs>)"
+    if isinstance(in_dims, list):
+        in_dims = tuple(in_dims)
+    if isinstance(in_dims, tuple) and len(in_dims) != len(args):
+        raise ArgumentError(
+            f"{what}: in_dims is not compatible with the structure of inputs: it has {len(in_dims)} elements, but "
+            f"{len(args)} arguments were given. Write one entry per argument, None for those not to be mapped."
+        )
+    flat = [in_dims] * len(leaves) if not isinstance(in_dims, tuple) else broadcast_prefix(in_dims, args, "in_dims")
+    if not leaves:
+        raise ArgumentError(
+            f"{what}: got no inputs. Maybe you forgot to add inputs, or you are trying to vmap over a "
+            f"function with no inputs. The latter is unsupported."
+        )
+    out: list[int | None] = []
+    for x, d, path in zip(leaves, flat, spec.paths("argument "), strict=True):
+        if d is None:
+            out.append(None)
+            continue
+        if not isinstance(d, (int, np.integer)) or isinstance(d, bool):
+            raise ArgumentError(
+                f"{what}: Got in_dim={d!r} for {path} but in_dim must be either an integer dimension or None."
+            )
+        if not isinstance(x, Tensor):
+            raise ArgumentError(
+                f"{what}: Got in_dim={d} for {path} but the input is of type {type(x).__name__}. We cannot vmap over "
+                f"non-Tensor arguments, please use None as the respective in_dim"
+            )
+        ndim = len(raw_shape(x))
+        if not -ndim <= d < ndim:
+            raise ArgumentError(
+                f"{what}: Got in_dim={d} for {path}, but that input is a Tensor of dimensionality {ndim} so expected "
+                f"in_dim to satisfy -{ndim} <= in_dim < {ndim}."
+            )
+        out.append(int(d) % ndim)
+    if all(d is None for d in out):
+        raise ArgumentError(f"{what}: at least one input must be mapped (an in_dim that is not None)")
+    return out
+
+
+def _common_size(leaves: list, dims: list, spec: Any, func: Callable) -> int:
+    paths = spec.paths("argument ")
+    found = [(raw_shape(x)[d], x, d, p) for x, d, p in zip(leaves, dims, paths, strict=True) if d is not None]
+    sizes = [n for n, *_ in found]
+    if len(set(sizes)) > 1:
+        told = "; ".join(f"{p} of shape {raw_shape(x)} has size {n} in dimension {d}" for n, x, d, p in found)
+        raise ArgumentError(
+            f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
+            f"{list(dict.fromkeys(sizes))} for the mapped dimension of {name_of(func)}: {told}. Give in_dims=None for "
+            f"arguments that all examples share."
+        )
+    return sizes[0]
+
+
+def _mapped(
+    func: Callable, leaves: list, dims: list, spec: Any, kwargs: dict, size: int, out_dims: Any, randomness: str
+) -> Any:
+    trace = BatchTrace(size, randomness)
+    inputs = [x if d is None else trace.batched(to_front(below(x), d)) for x, d in zip(leaves, dims, strict=True)]
+    with trace:
+        out = func(*spec.unflatten(inputs), **kwargs)
+    outs, out_spec = flatten(out)
+    places = [out_dims] * len(outs)
+    if not isinstance(out_dims, int):
+        places = broadcast_prefix(_like(out_dims, out), out, "out_dims")
+    results = []
+    for x, place in zip(outs, places, strict=True):
+        if not isinstance(x, (Tensor, np.ndarray, np.generic, *NUMBERS)):
+            raise ArgumentTypeError(
+                f"vmap({name_of(func)}, ...): `{name_of(func)}` must only return Tensors, got type {type(x).__name__}."
+            )
+        x = x if isinstance(x, Tensor) else lower_value(x)
+        if place is None:
+            if type(x) is Batched and x._trace is trace:
+                raise ArgumentError(
+                    f"vmap({name_of(func)}, ...): `{name_of(func)}` can not return a BatchedTensor when out_dim is None"
+                )
+            results.append(public(x))
+            continue
+        value = trace.whole(x)
+        ndim = len(raw_shape(value))
+        if not isinstance(place, (int, np.integer)) or not -ndim <= place < ndim:
+            raise ArgumentError(
+                f"vmap({name_of(func)}, out_dims={out_dims}): out_dim {place!r} does not fit a result of shape "
+                f"{raw_shape(value)[1:]} per example"
+            )
+        results.append(public(from_front(value, int(place) % ndim)))
+    return out_spec.unflatten(results)
+
+
+def _like(out_dims: Any, out: Any) -> Any:
+    """A one-element tuple of out_dims may describe a single result."""
+    if isinstance(out_dims, (tuple, list)) and len(out_dims) == 1 and isinstance(out, Tensor):
+        return out_dims[0]
+    return out_dims
+
+
+def _slice(x: Any, dim: int, start: int, stop: int) -> Any:
+    return x[(*[slice(None)] * dim, slice(start, stop))]
+
+
+def _concatenated(pieces: list, out_dims: Any) -> Any:
+    """Results of chunks put together along their mapped dimension."""
+    from ..ops.joining import cat
+
+    flat = [flatten(p) for p in pieces]
+    spec = flat[0][1]
+    places = [out_dims] * spec.num_leaves
+    if not isinstance(out_dims, int):
+        places = broadcast_prefix(_like(out_dims, pieces[0]), pieces[0], "out_dims")
+    joined = [
+        column[0] if d is None else cat(list(column), d)
+        for d, column in zip(places, zip(*[leaves for leaves, _ in flat], strict=True), strict=True)
+    ]
+    return spec.unflatten(joined)

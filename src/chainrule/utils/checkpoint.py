@@ -1,0 +1,96 @@
+"""Checkpointing: trade computation for memory. (PyTorch's torch.utils.checkpoint.)"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ..core.errors import ArgumentError
+from ..transforms.remat import SavedValue, rematerialised
+
+__all__ = ["SavedValue", "checkpoint", "checkpoint_sequential"]
+
+
+def checkpoint(
+    function: Callable | None = None,
+    *args: Any,
+    use_reentrant: bool | None = None,
+    preserve_rng_state: bool = True,
+    determinism_check: str = "default",
+    policy: Any = None,
+    budget: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """`function(*args, **kwargs)` that keeps its arguments only; backward computes the rest again.
+
+    Results and gradients are those of the plain call, random operations included. Works under every transformation.
+
+    Args:
+        use_reentrant: accepted for PyTorch's sake; there is one way here, and it has no restrictions.
+        preserve_rng_state: replay the random state when computing again.
+        determinism_check: "default" compares shapes and dtypes of the recomputed values, "none" does not.
+        policy: which values to keep after all: "nothing" (default), "small", "everything", or a function from
+            SavedValue (index, shape, dtype, nbytes) to bool.
+        budget: keep values up to this much memory ("200MB", or bytes), the latest first.
+
+    Without a function, `checkpoint(policy=..., budget=...)` is a decorator.
+
+    >>> import chainrule as cr
+    >>> from chainrule.utils.checkpoint import checkpoint
+    >>> x = cr.tensor(3.0, requires_grad=True)
+    >>> checkpoint(lambda x: x * x * x, x).backward()
+    >>> x.grad
+    tensor(27.)
+    """
+    if determinism_check not in ("default", "none"):
+        raise ArgumentError(f"determinism_check should be one of ['default', 'none'], got {determinism_check!r}")
+    options = {
+        "policy": policy,
+        "budget": budget,
+        "preserve_rng": preserve_rng_state,
+        "check": determinism_check == "default",
+    }
+    if function is None:
+
+        def decorate(inner: Callable) -> Callable:
+            @functools.wraps(inner)
+            def checkpointed(*args: Any, **kwargs: Any) -> Any:
+                return rematerialised(inner, args, kwargs, **options)
+
+            return checkpointed
+
+        return decorate
+    return rematerialised(function, args, kwargs, **options)
+
+
+def checkpoint_sequential(
+    functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any
+) -> Any:
+    """Run a sequence of functions (or a Sequential) in `segments` parts, all but the last checkpointed.
+
+    >>> import chainrule as cr
+    >>> from chainrule.utils.checkpoint import checkpoint_sequential
+    >>> checkpoint_sequential([lambda x: x * 2] * 4, 2, cr.tensor(1.0))
+    tensor(16.)
+    """
+    preserve = kwargs.pop("preserve_rng_state", True)
+    if kwargs:
+        raise ArgumentError(f"Unexpected keyword arguments: {','.join(kwargs)}")
+    layers = list(functions.children()) if hasattr(functions, "children") else list(functions)
+    if not layers:
+        raise ArgumentError("checkpoint_sequential: there are no functions to run")
+    if segments < 1:
+        raise ArgumentError(f"checkpoint_sequential: segments must be at least 1, got {segments}")
+
+    def run(start: int, stop: int, x: Any) -> Any:
+        for layer in layers[start:stop]:
+            x = layer(*x) if isinstance(x, tuple) else layer(x)
+        return x
+
+    size = max(len(layers) // segments, 1)
+    start = 0
+    while start + size < len(layers) and start // size < segments - 1:
+        input = rematerialised(functools.partial(run, start, start + size), (input,), preserve_rng=preserve)
+        start += size
+    return run(start, len(layers), input)

@@ -1,0 +1,248 @@
+"""DataLoader: batches from a dataset, in a seeded order that does not depend on the number of workers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import ArgumentError
+from ...core.value import Tensor, raw_shape, wrap
+from .dataset import IterableDataset
+from .sampler import BatchSampler, RandomSampler, SequentialSampler
+
+
+def default_convert(data: Any) -> Any:
+    """NumPy arrays in a sample as tensors; containers are kept."""
+    if isinstance(data, Tensor) or isinstance(data, (str, bytes)):
+        return data
+    if isinstance(data, (np.ndarray, np.generic)):
+        return wrap(np.asarray(data)) if data.dtype.kind in "biufc" else data
+    if isinstance(data, Mapping):
+        return {k: default_convert(v) for k, v in data.items()}
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*(default_convert(v) for v in data))
+    if isinstance(data, (list, tuple)):
+        return [default_convert(v) for v in data]
+    return data
+
+
+def default_collate(batch: list) -> Any:
+    """One batch from a list of samples: arrays are stacked, numbers become tensors, containers are kept."""
+    first = batch[0]
+    if isinstance(first, Tensor):
+        from ...ops.joining import stack
+
+        if any(raw_shape(x) != raw_shape(first) for x in batch):
+            shapes = sorted({raw_shape(x) for x in batch})
+            raise ArgumentError(
+                f"stack expects each tensor to be equal size, but the samples have shapes {shapes}. Pad them, or give "
+                f"DataLoader a collate_fn of your own."
+            )
+        return stack(batch)
+    if isinstance(first, (np.ndarray, np.generic)):
+        if first.dtype.kind not in "biufc":
+            raise ArgumentError(f"default_collate: batch must contain numbers, found an array of dtype {first.dtype}")
+        return wrap(np.stack([np.asarray(x) for x in batch]))
+    if isinstance(first, bool):
+        return wrap(np.array(batch))
+    if isinstance(first, float):
+        return wrap(np.array(batch, np.float64))
+    if isinstance(first, int):
+        return wrap(np.array(batch, np.int64))
+    if isinstance(first, (str, bytes)):
+        return batch
+    if isinstance(first, Mapping):
+        return {k: default_collate([x[k] for x in batch]) for k in first}
+    if isinstance(first, tuple) and hasattr(first, "_fields"):
+        return type(first)(*(default_collate(list(group)) for group in zip(*batch, strict=True)))
+    if isinstance(first, (list, tuple)):
+        if any(len(x) != len(first) for x in batch):
+            raise RuntimeError("each element in list of batch should be of equal size")
+        return [default_collate(list(group)) for group in zip(*batch, strict=True)]
+    raise TypeError(
+        f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first)}"
+    )
+
+
+class WorkerInfo:
+    """In a worker: its number, how many there are, its seed and its dataset."""
+
+    def __init__(self, id: int, num_workers: int, seed: int, dataset: Any) -> None:
+        self.id, self.num_workers, self.seed, self.dataset = id, num_workers, seed, dataset
+
+
+_worker: WorkerInfo | None = None
+_worker_state: dict[str, Any] = {}
+
+
+def get_worker_info() -> WorkerInfo | None:
+    """The present worker's information; None in the main process."""
+    return _worker
+
+
+def _start_worker(payload: bytes) -> None:
+    _worker_state.update(pickle.loads(payload))
+
+
+def _load(indices: list, seed: int, worker: int) -> Any:
+    """One batch in a worker; random draws depend on the batch's seed only, so any number of workers gives the same."""
+    global _worker
+    from ...ops.random import manual_seed
+
+    _worker = WorkerInfo(worker, _worker_state["num_workers"], seed, _worker_state["dataset"])
+    manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    if _worker_state["init"] is not None:
+        _worker_state["init"](worker)
+    dataset, collate = _worker_state["dataset"], _worker_state["collate"]
+    return collate([dataset[i] for i in indices])
+
+
+class DataLoader:
+    """Iterates over a dataset in batches.
+
+    >>> import chainrule as cr
+    >>> data = cr.utils.data.TensorDataset(cr.arange(5))
+    >>> [batch[0].tolist() for batch in DataLoader(data, batch_size=2)]
+    [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: Any = None,
+        batch_sampler: Any = None,
+        num_workers: int = 0,
+        collate_fn: Callable | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable | None = None,
+        multiprocessing_context: Any = None,
+        generator: Any = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
+    ) -> None:
+        if num_workers < 0:
+            raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
+        if timeout < 0:
+            raise ValueError("timeout option should be non-negative")
+        if num_workers == 0 and prefetch_factor is not None:
+            raise ValueError("prefetch_factor option could only be specified in multiprocessing: num_workers > 0")
+        if persistent_workers and num_workers == 0:
+            raise ValueError("persistent_workers option needs num_workers > 0")
+        self.streaming = isinstance(dataset, IterableDataset)
+        if self.streaming and (shuffle or sampler is not None or batch_sampler is not None):
+            raise ValueError("DataLoader with IterableDataset: expected unspecified shuffle, sampler and batch_sampler")
+        if sampler is not None and shuffle:
+            raise ValueError("sampler option is mutually exclusive with shuffle")
+        if batch_sampler is not None:
+            if batch_size != 1 or shuffle or sampler is not None or drop_last:
+                raise ValueError(
+                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"
+                )
+            batch_size = None
+        elif batch_size is None and drop_last:
+            raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
+        self.dataset, self.batch_size, self.drop_last, self.num_workers = dataset, batch_size, drop_last, num_workers
+        self.generator, self.timeout, self.worker_init_fn = generator, timeout, worker_init_fn
+        self.prefetch_factor = 2 if prefetch_factor is None and num_workers else prefetch_factor
+        self.pin_memory, self.persistent_workers, self.multiprocessing_context = (
+            pin_memory,
+            persistent_workers,
+            multiprocessing_context,
+        )
+        if self.streaming:
+            self.sampler = None
+        elif sampler is None:
+            self.sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+        else:
+            self.sampler = sampler
+        if batch_size is not None and batch_sampler is None and not self.streaming:
+            batch_sampler = BatchSampler(self.sampler, batch_size, drop_last)
+        self.batch_sampler = batch_sampler
+        batching = batch_sampler is not None or (self.streaming and batch_size is not None)
+        self.collate_fn = collate_fn if collate_fn is not None else default_collate if batching else default_convert
+
+    def __len__(self) -> int:
+        if self.streaming:
+            n = len(self.dataset)
+            if self.batch_size is None:
+                return n
+            return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+        return len(self.batch_sampler if self.batch_sampler is not None else self.sampler)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.streaming:
+            return self._stream()
+        if self.num_workers:
+            return self._parallel()
+        return self._sequential()
+
+    def _stream(self) -> Iterator[Any]:
+        if self.batch_size is None:
+            yield from (self.collate_fn(x) for x in self.dataset)
+            return
+        batch: list = []
+        for x in self.dataset:
+            batch.append(x)
+            if len(batch) == self.batch_size:
+                yield self.collate_fn(batch)
+                batch = []
+        if batch and not self.drop_last:
+            yield self.collate_fn(batch)
+
+    def _sequential(self) -> Iterator[Any]:
+        if self.batch_sampler is None:
+            for i in self.sampler or ():
+                yield self.collate_fn(self.dataset[i])
+            return
+        many = getattr(self.dataset, "__getitems__", None)
+        for indices in self.batch_sampler:
+            yield self.collate_fn(many(indices) if many is not None else [self.dataset[i] for i in indices])
+
+    def _parallel(self) -> Iterator[Any]:
+        import multiprocessing
+
+        from ...ops.random import randint
+
+        base = int(randint(0, 2**62, (), generator=self.generator).item())
+        content = {
+            "dataset": self.dataset,
+            "collate": self.collate_fn,
+            "init": self.worker_init_fn,
+            "num_workers": self.num_workers,
+        }
+        try:
+            payload = pickle.dumps(content)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise ArgumentError(
+                f"DataLoader with num_workers={self.num_workers} sends the dataset and collate_fn to other processes, and "
+                f"pickle refuses one of them: {error}. Define them at module level, or write num_workers=0."
+            ) from error
+        context = multiprocessing.get_context(
+            self.multiprocessing_context or ("fork" if os.name == "posix" else "spawn")
+        )
+        batches = iter(self.batch_sampler) if self.batch_sampler is not None else ([i] for i in self.sampler or ())
+        workers = self.num_workers
+        with ProcessPoolExecutor(workers, context, _start_worker, (payload,)) as pool:
+            waiting: deque = deque()
+            number = 0
+            for indices in batches:
+                waiting.append(pool.submit(_load, list(indices), base + number, number % workers))
+                number += 1
+                if len(waiting) >= workers * (self.prefetch_factor or 2):
+                    yield waiting.popleft().result(self.timeout or None)
+            while waiting:
+                yield waiting.popleft().result(self.timeout or None)

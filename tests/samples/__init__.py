@@ -1,0 +1,1 @@
+"""Samples of every operation, as data; the laws in tests/ run over them."""
