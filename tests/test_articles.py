@@ -419,7 +419,7 @@ def test_s3_network_gradients_are_differences():
 
     for i, leaf in enumerate(leaves):
         way = rng.normal(size=weights[i].shape)
-        up, down = ([w + s * 1e-6 * way * (k == i) for k, w in enumerate(weights)] for s in (1, -1))
+        up, down = ([w + s * 1e-6 * way if k == i else w for k, w in enumerate(weights)] for s in (1, -1))
         assert (leaf.grad.numpy() * way).sum() == pytest.approx((loss(up) - loss(down)) / 2e-6, rel=1e-6)
 
 

@@ -14,7 +14,7 @@ LAYERS = [
     {"core"},
     {"ops"},
     {"transforms"},
-    {"tensor"},
+    {"tensor", "doors"},
     {"graph"},
     {"compiler"},
     {"nn", "optim", "data", "train", "utils"},

@@ -37,7 +37,7 @@ def objective(p, x, gamma, m):
     degrees = d + m + 1
     constant = degrees * d * (math.log(gamma) - 0.5 * math.log(2)) - log_gamma_distrib(0.5 * degrees, d)
     squares = ((2 * p["q"]).exp()).sum() + (p["l"] * p["l"]).sum()
-    return fit + 0.5 * gamma * gamma * squares - m * p["q"].sum() - k * constant
+    return fit - 0.5 * gamma * gamma * squares + m * p["q"].sum() + k * constant
 
 
 def _arguments(d):

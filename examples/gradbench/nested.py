@@ -4,35 +4,43 @@ The names say which mode is nested in which: r is reverse, f is forward.
 """
 
 import chainrule as cr
-from chainrule.func import grad, jacfwd
+from chainrule.func import grad, jacfwd, value_and_grad
 
-MODES = {"r": grad, "f": jacfwd}
+
+def value_and_jacfwd(f):
+    """Like value_and_grad, in forward mode."""
+    both = jacfwd(lambda x: (lambda y: (y, y))(f(x)), has_aux=True)
+    return lambda x: both(x)[::-1]
+
+
+DERIVATIVE = {"r": grad, "f": jacfwd}
+WITH_VALUE = {"r": value_and_grad, "f": value_and_jacfwd}
 
 
 def _t(x):
     return cr.tensor(x, dtype=cr.float64)
 
 
-def argmin(f, x, derivative):
+def argmin(f, x, mode):
     """Gradient descent whose step doubles after ten good steps and halves after a bad one."""
-    gradient = derivative(f)
-    value, slope, step, good = f(x), gradient(x), 1e-5, 0
+    both = WITH_VALUE[mode](f)
+    (value, slope), step, good = both(x), 1e-5, 0
     while (slope * slope).sum().sqrt() > 1e-5:
         if good == 10:
             step, good = 2 * step, 0
         new = x - slope * step
         if ((x - new) * (x - new)).sum().sqrt() <= 1e-5:
             break
-        after = f(new)
+        after, steeper = both(new)
         if after < value:
-            x, value, slope, good = new, after, gradient(new), good + 1
+            x, value, slope, good = new, after, steeper, good + 1
         else:
             step, good = step / 2, 0
     return x
 
 
-def argmax(f, x, derivative):
-    return argmin(lambda v: -f(v), x, derivative)
+def argmax(f, x, mode):
+    return argmin(lambda v: -f(v), x, mode)
 
 
 def saddle(outer, inner):
@@ -45,10 +53,10 @@ def saddle(outer, inner):
             return (p * p).sum() - (q * q).sum()
 
         def best(p):
-            return f(p, argmax(lambda q: f(p, q), start, MODES[inner]))
+            return f(p, argmax(lambda q: f(p, q), start, inner))
 
-        p = argmin(best, start, MODES[outer])
-        q = argmax(lambda q: f(p, q), start, MODES[inner])
+        p = argmin(best, start, outer)
+        q = argmax(lambda q: f(p, q), start, inner)
         return [*p.tolist(), *q.tolist()]
 
     return run
@@ -58,13 +66,14 @@ def particle(outer, inner):
     """The charge that makes a falling charged particle land at the origin."""
 
     def landing(w):
-        charges = [cr.stack([_t(10.0), 10.0 - w[0]]), _t([10.0, 0.0])]
+        charges = cr.stack([_t([10.0, 0.0]), cr.stack([_t(10.0), 10.0 - w[0]])])
 
         def potential(x):
-            return sum(1.0 / ((x - c) * (x - c)).sum().sqrt() for c in charges)
+            d = x - charges
+            return (1.0 / (d * d).sum(dim=1).sqrt()).sum()
 
         x, v, dt = _t([0.0, 8.0]), _t([0.75, 0.0]), 0.1
-        force = MODES[inner](potential)
+        force = DERIVATIVE[inner](potential)
         while True:
             new = x + v * dt
             if not new[1] > 0:
@@ -72,7 +81,7 @@ def particle(outer, inner):
                 return hit[0] * hit[0]
             x, v = new, v - force(x) * dt
 
-    return lambda d: argmin(landing, _t([d["w"]]), MODES[outer])[0].item()
+    return lambda d: argmin(landing, _t([d["w"]]), outer)[0].item()
 
 
 FUNCTIONS = {

@@ -1,7 +1,7 @@
 """PyTorch's torch.special: special functions under their mathematical names."""
 
 from .ops.exponential import exp2, expm1, log1p, logit, sigmoid, xlog1py, xlogy
-from .ops.reductions import logsumexp
+from .ops.scans import logsumexp
 from .ops.rounding import round
 from .ops.special import (
     digamma,

@@ -11,6 +11,7 @@ SIZES = {1: (7,), 2: (6, 5), 3: (4, 3, 4)}
 def forward(n):
     def samples(rng):
         size, ones = SIZES[n], (1,) * n
+        (broad,) = arrays(rng, (1, 3, *(9,) * n))
         x, w, b = arrays(rng, (2, 4, *size), (6, 4, *(3,) * (n - 1), 2), (6,))
         (wg,) = arrays(rng, (6, 2, *(2,) * n))
         (single,) = arrays(rng, (4, *size))
@@ -26,6 +27,9 @@ def forward(n):
             Sample((x, *arrays(rng, (4, 1, *(2,) * n), (4,))), {"groups": 4, "padding": 1}),
             Sample((x[:0], w, b), vmap=False),
         ]
+        made.append(Sample((x, *arrays(rng, (1, 4, *(3,) * (n - 1), 2))), {"padding": 1}))  # whole rows as positions
+        if n < 3:
+            made.append(Sample((broad, *arrays(rng, (2, 3, *(3,) * n), (2,))), {"padding": 1}))
         if n == 1:
             made.append(Sample((x.transpose(2, 1, 0)[:, :, ::-1], *arrays(rng, (3, 4, 1)))))
             made.append(Sample((x.astype(np.float32), w.astype(np.float32), b.astype(np.float32)), {"stride": 2}))

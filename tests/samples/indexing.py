@@ -65,7 +65,14 @@ def getitems(rng):
     ]
     found += [Sample((x, k)) for k in arrayed]
     found += [Sample((x, k), torch=False) for k in ((0, ALL, I1), (I1, None, I1), (1, I1, ALL))]
-    masks = [x > 0, x[..., 0] > 0, x[0, 0] > 9, (ALL, x[0] > 0), (..., x[0, 0] > 0), (np.array([True, False, True]), 1)]
+    masks = [
+        x > 0,
+        x[..., 0] > 0,
+        x[:, 0, 0] > 9,
+        (ALL, x[0] > 0),
+        (..., x[0, 0] > 0),
+        (np.array([True, False, True]), 1),
+    ]
     masks += [(x[:, 0, 0] > -9, ALL, I1)]
     found += [Sample((x, k), vmap=False) for k in masks]
     found += [Sample((a, I2)) for a in (x.astype(np.float32), x[::-1, ::2], x + 1j * x, np.arange(6).reshape(3, 2))]
@@ -119,7 +126,7 @@ def setitems(rng):
         Sample((x, (ALL, j, j), v[0, :3, :2])),
         Sample((x, (ALL, j), v[:, 0][:, None][:1])),
         Sample((x, np.array([1, 1]), v)),  # the last value stays
-        Sample((x, (j[:, None], j), row[:2])),
+        Sample((x, (j[:, None], j), row)),
         Sample((x, np.array(1), row)),
         Sample((x, [0, -1], row)),
         Sample((x, True, row)),

@@ -84,7 +84,11 @@ case(
     Bad((X23, -1), RuntimeError, "non-negative"),
     Bad((np.ones(()), 1), RuntimeError, "at least a 1-dimensional tensor"),
 )
-case("split_with_sizes", lambda rng: [Sample((*arrays(rng, (5, 3)), [1, 4]))], Bad((X23, [3]), RuntimeError, "sum exactly"))
+case(
+    "split_with_sizes",
+    lambda rng: [Sample((*arrays(rng, (5, 3)), [1, 4]))],
+    Bad((X23, [3]), RuntimeError, "sum exactly"),
+)
 case(
     "chunk",
     lambda rng: [Sample((*arrays(rng, (5, 3)), *a)) for a in ((2,), (3, 1), (4,), (7,), (1,))],
@@ -103,8 +107,16 @@ case(
     lambda rng: [Sample((*arrays(rng, (4, 6)), *a)) for a in ((2,), ((1, 4),))] + [Sample((*arrays(rng, (4,)), 2))],
     Bad((X23, 2), RuntimeError, "not divisible by the split_size"),
 )
-case("vsplit", lambda rng: [Sample((*arrays(rng, (4, 6)), *a)) for a in ((2,), ((1, 3),))], Bad((np.ones(3), 3), RuntimeError, "2"))
-case("dsplit", lambda rng: [Sample((*arrays(rng, (2, 3, 4)), *a)) for a in ((2,), ((1, 3),))], Bad((X23, 3), RuntimeError, "3"))
+case(
+    "vsplit",
+    lambda rng: [Sample((*arrays(rng, (4, 6)), *a)) for a in ((2,), ((1, 3),))],
+    Bad((np.ones(3), 3), RuntimeError, "2"),
+)
+case(
+    "dsplit",
+    lambda rng: [Sample((*arrays(rng, (2, 3, 4)), *a)) for a in ((2,), ((1, 3),))],
+    Bad((X23, 3), RuntimeError, "3"),
+)
 case(
     "unbind",
     lambda rng: [
@@ -188,7 +200,11 @@ case(
 )
 case(
     "cartesian_prod",
-    lambda rng: [Sample(tuple(arrays(rng, (3,), (2,)))), Sample(tuple(arrays(rng, (3,)))), Sample(tuple(arrays(rng, (2,), (0,), (1,))))],
+    lambda rng: [
+        Sample(tuple(arrays(rng, (3,), (2,)))),
+        Sample(tuple(arrays(rng, (3,)))),
+        Sample(tuple(arrays(rng, (2,), (0,), (1,)))),
+    ],
     Bad((X23, np.ones(2)), RuntimeError, "Expect a 1D vector"),
 )
 case(

@@ -207,9 +207,14 @@ case(
 
 
 def masks(rng, *rest):
-    found = [Sample((a, a > 0, *rest)) for a in layouts(rng)]
+    found = [Sample((a, np.asarray(a > 0), *rest)) for a in layouts(rng)]
     (x,) = arrays(rng, (3, 4))
-    return [*found, Sample((x, x[0] > 0, *rest)), Sample((x[:1], x > 0, *rest)), Sample((cplx(rng, 2, 2), x[:2, :2] > 0, *rest))]
+    return [
+        *found,
+        Sample((x, x[0] > 0, *rest)),
+        Sample((x[:1], x > 0, *rest)),
+        Sample((cplx(rng, 2, 2), x[:2, :2] > 0, *rest)),
+    ]
 
 
 case(
@@ -231,16 +236,20 @@ case(
 )
 case(
     "masked_scatter",
-    lambda rng: [Sample((*s.args, *arrays(rng, (6, 4)))) for s in masks(rng)[:-1] if s.args[0].size]
-    + [Sample((*arrays(rng, (3, 4)), np.array([True, False, True, False]), *arrays(rng, (6,))))],
+    lambda rng: (
+        [Sample((*s.args, *arrays(rng, (6, 4)))) for s in masks(rng)[:-1] if s.args[0].size]
+        + [Sample((*arrays(rng, (3, 4)), np.array([True, False, True, False]), *arrays(rng, (6,))))]
+    ),
     Bad((X, X > 0, np.ones(3)), RuntimeError, "expected source to have at least 12 elements"),
     Bad((X, X > 0, np.ones(12, np.float32)), RuntimeError, "same dtype"),
 )
 for name in ("nonzero", "argwhere"):
-    case(name, lambda rng: [Sample((a > 0,), vmap=False) for a in layouts(rng)] + [Sample((J,), vmap=False)])
+    case(
+        name, lambda rng: [Sample((np.asarray(a > 0),), vmap=False) for a in layouts(rng)] + [Sample((J,), vmap=False)]
+    )
 case(
     "Tensor.nonzero",
-    lambda rng: [Sample((a > 0,), {"as_tuple": True}, vmap=False) for a in layouts(rng)],
+    lambda rng: [Sample((np.asarray(a > 0),), {"as_tuple": True}, vmap=False) for a in layouts(rng)],
 )
 case(
     "select_scatter",
@@ -265,7 +274,7 @@ case(
 )
 case(
     "nn.functional.one_hot",
-    lambda rng: [Sample((VECTOR,)), Sample((J, 4)), Sample((np.array(1), 3)), Sample((NONE, 3))],
+    lambda rng: [Sample((VECTOR,), vmap=False), Sample((J, 4)), Sample((np.array(1), 3)), Sample((NONE, 3))],
     Bad((VECTOR, 2), RuntimeError, "smaller than num_classes"),
     Bad((VECTOR - 1, 3), RuntimeError, "non-negative"),
     Bad((FLOATS, 3), RuntimeError, "index tensor"),

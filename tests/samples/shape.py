@@ -18,7 +18,12 @@ def cplx(rng, *shape):
 def each(rng, *rest, **kwargs):
     """Every layout, an integer, a boolean and a complex array, with the same further arguments."""
     found = [Sample((a, *rest), kwargs) for a in layouts(rng)]
-    return [*found, Sample((INTS, *rest), kwargs), Sample((FLAGS, *rest), kwargs), Sample((cplx(rng, 3, 2), *rest), kwargs)]
+    return [
+        *found,
+        Sample((INTS, *rest), kwargs),
+        Sample((FLAGS, *rest), kwargs),
+        Sample((cplx(rng, 3, 2), *rest), kwargs),
+    ]
 
 
 def on(shape, *arguments, **kwargs):
@@ -158,12 +163,12 @@ case(
 )
 case(
     "view_as_complex",
-    lambda rng: [Sample((a,)) for a in arrays(rng, (3, 2), (2,), (2, 0, 2))],
+    lambda rng: [*[Sample((a,)) for a in arrays(rng, (3, 2), (2,))], Sample((np.ones((2, 0, 2)),), torch=False)],
     Bad((X23,), RuntimeError, "last dimension of size 2"),
 )
 
 
-# ---- diagonals --------------------------------------------------------------------------------------------------------
+# ---- diagonals ----------------------------------------
 
 
 def squares(rng):
@@ -190,7 +195,11 @@ case(
     Bad((np.ones(3),), IndexError, RANGE),
 )
 case("diag_embed", lambda rng: [*vectors(rng), *on((2, 3), (), (1,), (-1, 0, 2), (0, 2, 0))(rng)])
-case("trace", lambda rng: [s for s in squares(rng) if len(s.args) == 1], Bad((np.ones(3),), RuntimeError, "expected a matrix"))
+case(
+    "trace",
+    lambda rng: [s for s in squares(rng) if len(s.args) == 1],
+    Bad((np.ones(3),), RuntimeError, "expected a matrix"),
+)
 for name in ("tril", "triu"):
     case(
         name,
@@ -228,3 +237,9 @@ case("t_", on((2, 3), ()), method=True)
 case("transpose_", on((2, 3), (0, 1)), method=True)
 case("tril_", on((3, 3), (), (1,)), method=True)
 case("triu_", on((3, 3), (), (-1,)), method=True)
+case(
+    "ops.views.stop_gradient_p",  # what detach() is inside a transformation
+    lambda rng: [Sample((a,), grad=False) for a in layouts(rng)],
+    torch=None,
+    reference=lambda x: x,
+)

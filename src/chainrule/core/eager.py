@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from . import primitive as primitive_module
 from .dtypes import F32, F64, category, default, is_inexact, result_dtype
 from .errors import ArgumentTypeError, ChainruleError, DTypeError, ShapeError
 from .primitive import SPEC, VALUE, Primitive
@@ -52,6 +53,9 @@ def bind(prim: Primitive, args: tuple, params: dict) -> Any:
     if not lifted:
         return ans
     return finish(prim, args, raws, edges, params, ans, recorded and state.mode == 0)
+
+
+primitive_module._bind = bind
 
 
 def finish(prim: Primitive, args: Any, raws: Any, edges: Any, params: dict, ans: Any, recorded: bool) -> Any:
@@ -292,7 +296,8 @@ _cast: Any = None  # the `cast` primitive; ops/ sets it, because kits stand belo
 def elementwise_call(prim: Primitive, args: tuple, promotes: str) -> Any:
     """Promote the operands by PyTorch's rules and apply an elementwise primitive.
 
-    `promotes`: "float" turns integers and bool into the default float, "numeric" keeps them, "none" keeps dtypes.
+    `promotes`: "float" turns integers and bool into the default float, "numeric" keeps them, "none" keeps dtypes;
+    "float arrays" also turns Python numbers into 0-d arrays, for implementations that apply functions to operands.
     """
     for x in args:
         if not (isinstance(x, (Tensor, ndarray, np.generic, bool, int, float, complex)) or hasattr(x, "__chainrule_raw__")):
@@ -300,11 +305,21 @@ def elementwise_call(prim: Primitive, args: tuple, promotes: str) -> Any:
     if not any(isinstance(x, Tensor) for x in args):
         return bind(prim, args, {})  # rules on raw arrays: NumPy's own promotion, operands already fit
     dtype = result_dtype(args)
-    if promotes == "float" and category(dtype) < 2:
+    if promotes != "numeric" and promotes != "none" and category(dtype) < 2:
         dtype = default.float
     if promotes != "none":
         args = tuple([cast_to(x, dtype) for x in args])
+    if promotes == "float arrays":
+        args = tuple([asarray(x, dtype) if isinstance(x, (bool, int, float, complex)) else x for x in args])
     return bind(prim, args, {})
+
+
+def require_tensor(name: str, x: Any) -> None:
+    """Raise the TypeError of `name` unless `x` is a tensor, an array or a number."""
+    if not (isinstance(x, (Tensor, ndarray, np.generic, bool, int, float, complex)) or hasattr(x, "__chainrule_raw__")):
+        raise ArgumentTypeError(
+            f"{name}(): argument 'input' must be Tensor, not {type(x).__name__}; write chainrule.tensor(...)"
+        )
 
 
 def wrong_type(prim: Primitive, args: tuple, x: Any) -> ArgumentTypeError:
@@ -494,7 +509,7 @@ def operand_error(prim: Primitive, raws: Any, params: dict, error: Exception) ->
                     f"non-singleton dimension {dim}: shapes {a} and {b} do not broadcast{place}. Reshape one, for "
                     f"example with `b.unsqueeze(dim)` or `b[:, None]`, so that sizes are equal or 1 from the right."
                 )
-    kind = {IndexError: IndexError, OverflowError: OverflowError}.get(type(error), None)
+    kind = {IndexError: IndexError, OverflowError: OverflowError}.get(type(error))
     text = f"{prim.name}: {error} (operands: {seen}; arguments: {params}){place}"
     if kind is not None:
         return kind(text)

@@ -9,6 +9,7 @@ from types import FunctionType
 from typing import Any
 
 PRIMITIVES: dict[str, Primitive] = {}
+_bind: Any = None  # how a primitive is applied; eager, which stands on this module, sets it
 
 VALUE, SPEC, UNREAD = 2, 1, 0  # what a rule needs of an argument: its value, only shape and dtype, nothing
 _SPEC_ATTRIBUTES = {"shape", "dtype", "ndim"}
@@ -54,9 +55,7 @@ class Primitive:
             object.__setattr__(self, "backward_name", f"{pretty}Backward0")
 
     def __call__(self, *args: Any, **params: Any) -> Any:
-        from .eager import bind
-
-        return bind(self, args, params)
+        return _bind(self, args, params)
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"

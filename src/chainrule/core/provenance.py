@@ -9,6 +9,7 @@ from types import CodeType, FrameType
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 KNOWN_USER: set[str] = set()  # file names seen to lie outside the package
+_INSIDE: set[str] = set()  # file names seen to lie inside
 
 
 class _Last:
@@ -29,9 +30,11 @@ def user_frame(frame: FrameType) -> FrameType:
         name = frame.f_code.co_filename
         if name in KNOWN_USER:
             return frame
-        if not name.startswith(PACKAGE):
-            KNOWN_USER.add(name)
-            return frame
+        if name not in _INSIDE:
+            if not name.startswith(PACKAGE):
+                KNOWN_USER.add(name)
+                return frame
+            _INSIDE.add(name)
         if frame.f_back is None:
             return frame
         frame = frame.f_back

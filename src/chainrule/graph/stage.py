@@ -36,7 +36,7 @@ class StageTrace:
         self.constants: dict[Variable, ndarray] = {}
         self._constant_of: dict[int, Symbol] = {}
         self._keep: list[Any] = []  # arrays whose ids are keys above must stay alive
-        self.outside = {id(o): o for o in gc.get_objects() if isinstance(o, Tensor)}
+        self.outside = {id(o): o for o in gc.get_objects() if issubclass(type(o), Tensor)}
         self.tensors: dict[int, tuple[Tensor, ndarray, Symbol]] = {}  # touched: (tensor, its array, input symbol)
         self.leaves: dict[int, tuple[Accumulate, Any, Symbol | None]] = {}  # touched: (leaf, its grad, input symbol)
         self.sources: list[tuple[str, Any]] = []  # per input: ("arg", k) | ("data", tensor) | ("grad", leaf)
@@ -264,7 +264,7 @@ def _check_escaped(trace: StageTrace) -> None:
     """Refuse tensors that still hold symbols of this trace: their values were never computed."""
 
     def held() -> list[Tensor]:
-        tensors = [o for o in gc.get_objects() if isinstance(o, Tensor)]
+        tensors = [o for o in gc.get_objects() if issubclass(type(o), Tensor)]  # isinstance would touch proxies
         return [t for t in tensors if isinstance(getattr(t, "_data", None), Symbol) and t._data.stage is trace]
 
     if held():

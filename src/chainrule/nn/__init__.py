@@ -1,7 +1,6 @@
 """Models: modules, their parameters, and torch.nn's layers and losses."""
 
 from . import functional, init, utils
-from . import module as modules
 from .activation import (
     CELU,
     ELU,
@@ -158,7 +157,6 @@ from .transformer import (
 __all__ = [
     "functional",
     "init",
-    "modules",
     "utils",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",

@@ -181,6 +181,9 @@ class Hardshrink(_Simple):
 
     settings = {"lambd": 0.5}
 
+    def extra_repr(self) -> str:
+        return str(self.lambd)
+
     def forward(self, input: Any) -> Any:
         return F.hardshrink(input, self.lambd)
 
@@ -189,6 +192,9 @@ class Softshrink(_Simple):
     """x moved by lambd towards 0."""
 
     settings = {"lambd": 0.5}
+
+    def extra_repr(self) -> str:
+        return str(self.lambd)
 
     def forward(self, input: Any) -> Any:
         return F.softshrink(input, self.lambd)
@@ -300,7 +306,7 @@ class MultiheadAttention(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        from .linear import Linear
+        from .linear import NonDynamicallyQuantizableLinear
 
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueError(f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads}")
@@ -323,7 +329,7 @@ class MultiheadAttention(Module):
             self.in_proj_bias = Parameter(empty(3 * embed_dim, dtype=dtype))
         else:
             self.register_parameter("in_proj_bias", None)
-        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, dtype=dtype)
+        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, dtype=dtype)
         if add_bias_kv:
             self.bias_k = Parameter(empty(1, 1, embed_dim, dtype=dtype))
             self.bias_v = Parameter(empty(1, 1, embed_dim, dtype=dtype))

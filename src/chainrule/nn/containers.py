@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 from ..core.errors import ArgumentTypeError
@@ -122,6 +122,18 @@ class ModuleList(_Listed):
     def __add__(self, other: Any) -> ModuleList:
         return ModuleList(chain(self, other))
 
+    def __repr__(self) -> str:
+        texts = [repr(m) for m in self]
+        if not texts:
+            return f"{type(self).__name__}()"
+        lines, i = [], 0
+        for text, group in groupby(texts):  # equal neighbours share a line
+            n = len(list(group))
+            text = text.replace("\n", "\n  ")
+            lines.append(f"({i}): {text}" if n == 1 else f"({i}-{i + n - 1}): {n} x {text}")
+            i += n
+        return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
+
 
 class ModuleDict(Module):
     """A dict of modules, all registered."""
@@ -218,8 +230,8 @@ class ParameterList(Module):
 
     __iadd__ = extend
 
-    def extra_repr(self) -> str:
-        return "\n".join(f"({i}): {_described(p)}" for i, p in enumerate(self))
+    def __repr__(self) -> str:
+        return _listing(type(self).__name__, [f"({i}): {_described(p)}" for i, p in enumerate(self)])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterList should not be called.")
@@ -283,15 +295,20 @@ class ParameterDict(Module):
         for name, value in parameters.items() if isinstance(parameters, (Mapping, ParameterDict)) else parameters:
             self[name] = value
 
-    def extra_repr(self) -> str:
-        return "\n".join(f"({k}): {_described(p)}" for k, p in self.items())
+    def __repr__(self) -> str:
+        return _listing(type(self).__name__, [f"({k}): {_described(p, typed=True)}" for k, p in self.items()])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")
 
 
-def _described(p: Any) -> str:
+def _described(p: Any, typed: bool = False) -> str:
     if not isinstance(p, Tensor):
         return f"Object of type: {type(p).__name__}"
     kind = "Parameter" if isinstance(p, Parameter) else "Tensor"
-    return f"{kind} containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]"  # type: ignore[attr-defined]
+    dtype = p.type() if typed else p.dtype  # type: ignore[attr-defined]
+    return f"{kind} containing: [{dtype} of size {'x'.join(map(str, p.shape))}]"  # type: ignore[attr-defined]
+
+
+def _listing(name: str, lines: list[str]) -> str:
+    return f"{name}(\n" + "\n".join("    " + line for line in lines) + "\n)" if lines else f"{name}()"

@@ -95,7 +95,7 @@ class _ConvNd(Module):
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         if isinstance(self.padding, str) or any(self.padding):
-            text += f", padding={self.padding!r}" if isinstance(self.padding, str) else f", padding={self.padding}"
+            text += f", padding={self.padding}"
         if any(d != 1 for d in self.dilation):
             text += f", dilation={self.dilation}"
         if any(self.output_padding):
@@ -198,15 +198,15 @@ class ConvTranspose3d(_ConvTransposeNd):
     n = 3
 
 
-def _lazy(full: type[Module]) -> type:
+def _lazy(full: type[_ConvNd]) -> type:
     def __init__(self: Any, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        n = full.n  # type: ignore[attr-defined]
-        bias = kwargs.get("bias", True)
-        names = ("weight", "bias") if bias else ("weight",)
-        self._hold(lambda x: full(x.shape[-n - 1], out_channels, kernel_size, *args, **kwargs), names)
+        self._hold(out_channels, kernel_size, *args, **kwargs)
+        if self.bias is not None:  # its values depend on the number of inputs
+            self.bias._is_lazy = True
 
     doc = f"{full.__name__} that learns in_channels from its first input."
-    return type(f"Lazy{full.__name__}", (LazyModule, full), {"__init__": __init__, "full_class": full, "__doc__": doc})
+    fields = {"__init__": __init__, "full_class": full, "_lazy_axis": -full.n - 1, "__doc__": doc}
+    return type(f"Lazy{full.__name__}", (LazyModule, full), {**fields, "__module__": __name__})
 
 
 LazyConv1d, LazyConv2d, LazyConv3d = map(_lazy, (Conv1d, Conv2d, Conv3d))

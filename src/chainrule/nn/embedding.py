@@ -12,6 +12,11 @@ from .module import Module
 from .parameter import Parameter
 
 
+def _settings(module: Any) -> str:
+    defaults = {"max_norm": None, "norm_type": 2.0, "scale_grad_by_freq": False}
+    return "".join(f", {k}={getattr(module, k)}" for k, usual in defaults.items() if getattr(module, k) != usual)
+
+
 class Embedding(Module):
     """Row i of `weight` for every index i of the input."""
 
@@ -68,9 +73,7 @@ class Embedding(Module):
         text = f"{self.num_embeddings}, {self.embedding_dim}"
         if self.padding_idx is not None:
             text += f", padding_idx={self.padding_idx}"
-        if self.max_norm is not None:
-            text += f", max_norm={self.max_norm}"
-        return text
+        return text + _settings(self) + (", sparse=True" if self.sparse else "")
 
 
 class EmbeddingBag(Module):
@@ -127,4 +130,5 @@ class EmbeddingBag(Module):
         return made
 
     def extra_repr(self) -> str:
-        return f"{self.num_embeddings}, {self.embedding_dim}, mode={self.mode!r}"
+        text = f"{self.num_embeddings}, {self.embedding_dim}" + _settings(self) + f", mode={self.mode!r}"
+        return text if self.padding_idx is None else text + f", padding_idx={self.padding_idx}"

@@ -9,13 +9,11 @@ from ..ops.activations import (
     elu,
     gelu,
     glu,
-    gumbel_softmax,
     hardshrink,
     hardsigmoid,
     hardswish,
     hardtanh,
     leaky_relu,
-    log_softmax,
     logsigmoid,
     mish,
     prelu,
@@ -23,8 +21,6 @@ from ..ops.activations import (
     rrelu,
     selu,
     silu,
-    softmax,
-    softmin,
     softplus,
     softshrink,
     softsign,
@@ -106,6 +102,7 @@ from ..ops.losses import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from ..ops.masks import one_hot
 from ..ops.normalization import (
     batch_norm,
     group_norm,
@@ -117,6 +114,13 @@ from ..ops.normalization import (
 )
 from ..ops.padding import (
     pad,
+)
+from ..ops.patches import (
+    channel_shuffle,
+    fold,
+    pixel_shuffle,
+    pixel_unshuffle,
+    unfold,
 )
 from ..ops.pooling import (
     avg_pool1d,
@@ -132,19 +136,12 @@ from ..ops.pooling import (
     max_unpool2d,
     max_unpool3d,
 )
-from ..ops.rearranging import (
-    channel_shuffle,
-    fold,
-    pixel_shuffle,
-    pixel_unshuffle,
-    unfold,
-)
 from ..ops.resampling import (
     affine_grid,
     grid_sample,
     interpolate,
 )
-from ..ops.scatter import one_hot
+from ..ops.softmax import gumbel_softmax, log_softmax, softmax, softmin
 
 
 def relu(input: Any, inplace: bool = False) -> Any:

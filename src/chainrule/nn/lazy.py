@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import GraphError
-from ..core.value import wrap
+from ..core.value import raw_shape, wrap
 from .module import Module
 from .parameter import Buffer, Parameter
 
@@ -32,34 +31,40 @@ class UninitializedBuffer(Buffer):
 
 
 class LazyModule(Module):
-    """Mixin: becomes its `full_class` at the first call, when the input's shape is known."""
+    """Mixin: becomes its `full_class` at the first call, when the input's shape is known.
+
+    `full_class` takes the size to be learned first; it is the input's size along `_lazy_axis`.
+    """
 
     full_class: type[Module]
+    _lazy_axis = -1
 
-    def _hold(self, make: Callable[[Any], Module], names: tuple[str, ...]) -> None:
-        Module.__init__(self)
-        self.__dict__["_make"] = make
-        for name in names:
-            self._parameters[name] = UninitializedParameter()
+    def _hold(self, *args: Any, **kwargs: Any) -> None:
+        """Build the module with size 0, and mark the tensors whose shapes that leaves unknown."""
+        self.full_class.__init__(self, 0, *args, **kwargs)
+        self.__dict__["_lazy_arguments"] = (args, kwargs)
+        for tensors in (self._parameters, self._buffers):
+            for t in tensors.values():
+                if t is not None and 0 in raw_shape(t):
+                    t._is_lazy = True
 
     def has_uninitialized_params(self) -> bool:
         """Are shapes still unknown?"""
-        return "_make" in self.__dict__
+        return "_lazy_arguments" in self.__dict__
 
     def initialize_parameters(self, input: Any) -> None:
         """Take the shapes from an input; the parameters stay the same objects, so that optimisers keep them."""
-        full = self.__dict__.pop("_make")(input)
-        held = dict(self._parameters)
-        hooks = {k: self.__dict__[k] for k in ("_forward_hooks", "_forward_pre_hooks", "training", "_hook_flags")}
-        fields = dict(full.__dict__)
-        fields.update(hooks)
-        for name, p in full._parameters.items():
-            old = held.get(name)
-            if old is not None and p is not None:
-                old.data = p.detach()
-                old._is_lazy = False
-                full._parameters[name] = old
-        self.__dict__.update(fields)
+        args, kwargs = self.__dict__.pop("_lazy_arguments")
+        full = self.full_class(raw_shape(input)[self._lazy_axis], *args, **kwargs)
+        for kind in ("_parameters", "_buffers"):
+            held = getattr(self, kind)
+            for name, new in getattr(full, kind).items():
+                old = held[name]
+                if old is not None and getattr(old, "_is_lazy", False):
+                    old.data = new.detach().to(old.dtype)
+                    old._is_lazy = False
+        own = {"training", "_parameters", "_buffers", *(k for k in full.__dict__ if k.endswith(("_hooks", "_flags")))}
+        self.__dict__.update({k: v for k, v in full.__dict__.items() if k not in own})
         self.__class__ = self.full_class
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -68,6 +73,3 @@ class LazyModule(Module):
                 raise GraphError(f"{type(self).__name__} needs a positional input to learn its shapes from")
             self.initialize_parameters(args[0])
         return self(*args, **kwargs)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(uninitialized)"

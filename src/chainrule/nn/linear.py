@@ -53,13 +53,19 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """Linear, under the name that PyTorch shows for the output projection of attention."""
+
+
 class LazyLinear(LazyModule, Linear):
     """Linear that learns in_features from its first input."""
 
     full_class = Linear
 
     def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
-        self._hold(lambda x: Linear(x.shape[-1], out_features, bias, device, dtype), ("weight",) + ("bias",) * bias)
+        self._hold(out_features, bias, device, dtype)
+        if bias:
+            self.bias._is_lazy = True
 
 
 class Bilinear(Module):

@@ -11,6 +11,7 @@ from . import functional as F  # noqa: N812
 from .containers import ModuleList, Sequential
 from .linear import Linear
 from .module import Module
+from .reshaping import PairwiseDistance
 
 
 class _Loss(Module):
@@ -305,7 +306,8 @@ class TripletMarginWithDistanceLoss(_Loss):
         self, *, distance_function: Any = None, margin: float = 1.0, swap: bool = False, reduction: str = "mean"
     ) -> None:
         super().__init__(reduction=reduction)
-        self.distance_function, self.margin, self.swap = distance_function, margin, swap
+        self.distance_function = PairwiseDistance() if distance_function is None else distance_function
+        self.margin, self.swap = margin, swap
 
     def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
         return F.triplet_margin_with_distance_loss(

@@ -12,7 +12,18 @@ from ..tensor.hooks import RemovableHandle
 from ..tensor.modes import no_grad
 from .parameter import Buffer, Parameter
 
-IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
+
+class IncompatibleKeys(namedtuple("_IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
+    """What load_state_dict found missing in the given dict, and what it did not know."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self.missing_keys or self.unexpected_keys else "<All keys matched successfully>"
+
+    __str__ = __repr__
+
+
 _FIELDS = ("_parameters", "_buffers", "_modules")
 _global_forward_hooks: dict[int, Callable] = {}
 _global_forward_pre_hooks: dict[int, Callable] = {}
@@ -116,7 +127,7 @@ class Module:
             if kind not in fields:
                 what = {"_parameters": "parameters", "_modules": "module", "_buffers": "buffer"}[kind]
                 raise AttributeError(f"cannot assign {what} before Module.__init__() call; write super().__init__() first")
-            self._forget(name, fields)
+            self._forget(name, fields, kind)
             if kind == "_buffers":
                 self.register_buffer(name, value, getattr(value, "_persistent", True))
             elif kind == "_parameters":
@@ -130,15 +141,17 @@ class Module:
                 if value is not None and not (kind == "_buffers" and isinstance(value, Tensor)):
                     wanted = {"_parameters": "torch.nn.Parameter", "_modules": "torch.nn.Module", "_buffers": "torch.Tensor"}
                     raise TypeError(
-                        f"cannot assign '{type(value).__name__}' as {kind[1:-1]} '{name}' ({wanted[kind]} or None expected)"
+                        f"cannot assign '{_kind_of(value)}' as {'child ' if kind == '_modules' else ''}{kind[1:-1]} '{name}' "
+                        f"({wanted[kind]} or None expected)"
                     )
                 registered[name] = value
                 return
         object.__setattr__(self, name, value)
 
-    def _forget(self, name: str, fields: dict) -> None:
+    def _forget(self, name: str, fields: dict, keep: str) -> None:
+        """Drop what has this name, unless it is of kind `keep`, where it is replaced in its place."""
         for kind in _FIELDS:
-            if kind in fields:
+            if kind in fields and kind != keep:
                 fields[kind].pop(name, None)
         fields.pop(name, None)
 
@@ -170,7 +183,7 @@ class Module:
         if not isinstance(name, str):
             raise ArgumentTypeError(f"{what} name should be a string. Got {type(name).__name__}")
         if "." in name:
-            raise KeyError(f'{what} name can\'t contain ".", got: {name}')
+            raise KeyError(f'{what} name can\'t contain "."' + (f", got: {name}" if what == "module" else ""))
         if name == "":
             raise KeyError(f'{what} name can\'t be empty string ""')
         if hasattr(self, name) and name not in own:
@@ -538,7 +551,7 @@ class Module:
                 key = prefix + "_extra_state"
                 known.add(key)
                 if key in state:
-                    copies.append((module, "", "extra", None, state[key]))
+                    copies.append((module, "extra", "", None, state[key]))
                 elif strict:
                     missing.append(key)
             for kind in ("_parameters", "_buffers"):
@@ -613,6 +626,11 @@ class Module:
         if len(extra_lines) == 1 and not child_lines:
             return f"{self._get_name()}({extra_lines[0]})"
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+def _kind_of(value: Any) -> str:
+    """PyTorch's name of a value's type, as in 'torch.FloatTensor'."""
+    return value.type() if isinstance(value, Tensor) else type(value).__name__  # type: ignore[attr-defined]
 
 
 def _indent(text: str) -> str:

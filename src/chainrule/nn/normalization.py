@@ -30,12 +30,14 @@ class _Norm(Module):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        for name, value in (("weight", 1.0), ("bias", 0.0)):
-            self.register_parameter(name, Parameter(full(value, num_features, dtype=dtype)) if affine else None)
+        for name, value, wanted in (("weight", 1.0, affine), ("bias", 0.0, affine and bias)):
+            self.register_parameter(name, Parameter(full(value, num_features, dtype=dtype)) if wanted else None)
         track = track_running_stats
         self.register_buffer("running_mean", full(0.0, num_features, dtype=dtype) if track else None)
         self.register_buffer("running_var", full(1.0, num_features, dtype=dtype) if track else None)
@@ -51,8 +53,9 @@ class _Norm(Module):
     def reset_parameters(self) -> None:
         """Weight 1, bias 0, statistics forgotten."""
         self.reset_running_stats()
-        if self.affine:
+        if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def _check(self, input: Any) -> None:
@@ -64,7 +67,7 @@ class _Norm(Module):
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
@@ -124,8 +127,10 @@ class _InstanceNorm(_Norm):
         track_running_stats: bool = False,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def forward(self, input: Any) -> Any:
         self._check(input)
@@ -162,14 +167,18 @@ class InstanceNorm3d(_InstanceNorm):
     dims = (4, 5)
 
 
-def _lazy(full_class: type[Module]) -> type:
+def _lazy(full_class: type[_Norm]) -> type:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        affine = kwargs.get("affine", issubclass(full_class, _BatchNorm))
-        self._hold(lambda x: full_class(x.shape[1], *args, **kwargs), ("weight", "bias") if affine else ())
+        if axis != 1:  # the lazy instance norms have other defaults than the plain ones
+            names = ("eps", "momentum", "affine", "track_running_stats")
+            given = dict(zip(names, args, strict=False)) | kwargs
+            args, kwargs = (), {"affine": True, "track_running_stats": True} | given
+        self._hold(*args, **kwargs)
 
     doc = f"{full_class.__name__} that learns num_features from its first input."
-    fields = {"__init__": __init__, "full_class": full_class, "__doc__": doc}
-    return type(f"Lazy{full_class.__name__}", (LazyModule, full_class), fields)
+    axis = 1 if issubclass(full_class, _BatchNorm) else 1 - full_class.dims[-1]
+    fields = {"__init__": __init__, "full_class": full_class, "_lazy_axis": axis, "__doc__": doc}
+    return type(f"Lazy{full_class.__name__}", (LazyModule, full_class), {**fields, "__module__": __name__})
 
 
 LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = map(_lazy, (BatchNorm1d, BatchNorm2d, BatchNorm3d))
@@ -209,7 +218,10 @@ class LayerNorm(Module):
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class RMSNorm(Module):
@@ -246,19 +258,24 @@ class GroupNorm(Module):
         affine: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if num_channels % num_groups:
             raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        for name, value in (("weight", 1.0), ("bias", 0.0)):
-            self.register_parameter(name, Parameter(full(value, num_channels, dtype=dtype)) if affine else None)
+        for name, value, wanted in (("weight", 1.0, affine), ("bias", 0.0, affine and bias)):
+            self.register_parameter(name, Parameter(full(value, num_channels, dtype=dtype)) if wanted else None)
 
     def forward(self, input: Any) -> Any:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class LocalResponseNorm(Module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import functional as F  # noqa: N812
+from .conv import spread
 from .module import Module
 
 
@@ -70,7 +71,8 @@ class _MaxUnpoolNd(Module):
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
         super().__init__()
-        self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
+        stride = kernel_size if stride is None else stride
+        self.kernel_size, self.stride, self.padding = (spread(v, self.n) for v in (kernel_size, stride, padding))
 
     def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
         return _three("max_unpool")[self.n - 1](input, indices, self.kernel_size, self.stride, self.padding, output_size)
@@ -104,7 +106,10 @@ class AvgPool1d(Module):
         self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
     ) -> None:
         super().__init__()
-        self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
+        stride = kernel_size if stride is None else stride
+        if type(self) is AvgPool1d:
+            kernel_size, stride, padding = (spread(v, 1) for v in (kernel_size, stride, padding))
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def forward(self, input: Any) -> Any:

@@ -39,7 +39,8 @@ class _ConstantPadNd(_PadNd):
 def _pads(word: str, mode: str, what: str) -> list[type]:
     base = _ConstantPadNd if word == "Constant" else _PadNd
     doc = f"Pads the last dimensions with {what}; widths from the last dimension on, (left, right, top, bottom ...)."
-    return [type(f"{word}Pad{n}d", (base,), {"n": n, "mode": mode, "__doc__": doc}) for n in (1, 2, 3)]
+    fields = {"mode": mode, "__doc__": doc, "__module__": __name__}
+    return [type(f"{word}Pad{n}d", (base,), {"n": n, **fields}) for n in (1, 2, 3)]
 
 
 ConstantPad1d, ConstantPad2d, ConstantPad3d = _pads("Constant", "constant", "a constant")

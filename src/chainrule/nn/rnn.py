@@ -89,7 +89,9 @@ class RNNCellBase(Module):
         return h if batched else h.unsqueeze(0)
 
     def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + (", bias=False" if not self.bias else "")
+        text = f"{self.input_size}, {self.hidden_size}" + (", bias=False" if not self.bias else "")
+        kind = getattr(self, "nonlinearity", "tanh")
+        return text if kind == "tanh" else text + f", nonlinearity={kind}"
 
 
 class RNNCell(RNNCellBase):
@@ -299,7 +301,7 @@ class RNNBase(Module):
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
-        for name, default in (("num_layers", 1), ("bias", True), ("batch_first", False), ("dropout", 0.0)):
+        for name, default in (("proj_size", 0), ("num_layers", 1), ("bias", True), ("batch_first", False), ("dropout", 0.0)):
             if getattr(self, name) != default:
                 text += f", {name}={getattr(self, name)}"
         return text + (", bidirectional=True" if self.bidirectional else "")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import BOOL, category, result_dtype
-from ..core.eager import cast_to, write_out
+from ..core.eager import cast_to, require_tensor, write_out
 from ..core.errors import ArgumentError, DTypeError
 from ..core.value import Tensor, raw_dtype
 from .kits import elementwise, function_of
@@ -153,7 +153,7 @@ remainder_p = elementwise(
     "remainder",
     lambda xp, x, y: xp.remainder(x, y),
     lambda g, ans, x, y: g,
-    lambda g, ans, x, y: -g * floor_divide(x, y),
+    lambda g, ans, x, y: -g * floor(x / y),
     notation="{} mod {}",
     doc="x - y floor(x / y): the sign of y.",
     fast=np.remainder,
@@ -162,7 +162,7 @@ fmod_p = elementwise(
     "fmod",
     lambda xp, x, y: xp.fmod(x, y),
     lambda g, ans, x, y: g,
-    lambda g, ans, x, y: -g * trunc_divide_p(x, y),
+    lambda g, ans, x, y: -g * trunc(x / y),
     notation="fmod({}, {})",
     doc="x - y trunc(x / y): the sign of x.",
     fast=np.fmod,
@@ -241,9 +241,25 @@ div.prim = div_p  # type: ignore[attr-defined]
 divide = true_divide = div
 
 
+def floor(x: Any) -> Any:
+    from .rounding import floor
+
+    return floor(x)
+
+
+def trunc(x: Any) -> Any:
+    from .rounding import trunc
+
+    return trunc(x)
+
+
+def _is_integer(x: Any) -> bool:
+    return not isinstance(x, (int, float)) and category(raw_dtype(x)) < 2
+
+
 def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
     """input to the power exponent. Integer tensors keep their dtype and take no negative integer powers."""
-    if exponent.__class__ is int or exponent.__class__ is float:
+    if exponent.__class__ is int or (exponent.__class__ is float and not _is_integer(input)):
         if exponent == 2:
             return square(input, out=out)
         if exponent == 1 and not isinstance(input, Tensor):
@@ -265,6 +281,7 @@ def float_power(input: Any, exponent: Any) -> Any:
 
 def positive(input: Any) -> Any:
     """The tensor itself; bool has no sign."""
+    require_tensor("positive", input)
     if raw_dtype(input) == BOOL:
         raise DTypeError("The `+` operator, on a bool tensor is not supported.")
     return input

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError
 from ..core.value import raw_dtype, raw_shape
-from .activations import softmax_p
 from .comparison import where
 from .contraction import linear, matmul
 from .dropout import dropout
@@ -18,6 +17,7 @@ from .joining import cat
 from .padding import pad_p
 from .reductions import mean_p
 from .shape import broadcast_to_p, permute_p, reshape_p
+from .softmax import softmax_p
 
 MINUS = float("-inf")
 

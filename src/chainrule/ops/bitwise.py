@@ -43,7 +43,7 @@ bitwise_left_shift = _op("bitwise_left_shift", lambda xp, x, y: xp.left_shift(x,
 bitwise_right_shift = _op("bitwise_right_shift", lambda xp, x, y: xp.right_shift(x, y), ">>")
 gcd = _op("gcd", lambda xp, x, y: xp.gcd(x, y))
 lcm = _op("lcm", lambda xp, x, y: xp.lcm(x, y))
-_not = function_of(elementwise("bitwise_not", lambda xp, x: xp.invert(x), None, notation="~{}"), "none")
+_not = function_of(elementwise("bitwise_not", lambda xp, x: xp.invert(x), None, notation="~{}", doc="Every bit flipped."), "none")
 
 
 def bitwise_not(input: Any, *, out: Any = None) -> Any:

@@ -11,7 +11,7 @@ from ..core.dtypes import INT64
 from ..core.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
-from .activations import log_softmax_p, logsigmoid, relu, softmax_p, softplus_p
+from .activations import logsigmoid, relu, softplus_p
 from .comparison import ne, where
 from .embedding import concrete, pick, place, rows_p
 from .exponential import exp, log
@@ -20,6 +20,7 @@ from .losses import reduced
 from .reductions import sum_p
 from .rounding import clamp
 from .shape import broadcast_to_p, cast_p, permute_p, reshape_p
+from .softmax import log_softmax_p, softmax_p
 
 # ---- cross-entropy of class numbers, fused -----------------------------------------------------------------------
 

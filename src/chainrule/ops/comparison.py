@@ -83,9 +83,15 @@ isposinf = _test("isposinf", lambda xp, x: xp.isinf(x) & (x > 0), "Is it +inf?")
 isneginf = _test("isneginf", lambda xp, x: xp.isinf(x) & (x < 0), "Is it -inf?")
 isreal = _test("isreal", lambda xp, x: xp.isreal(x), "Is the imaginary part 0?")
 logical_not = _test("logical_not", lambda xp, x: xp.logical_not(x), "Is it 0?")
-logical_and = function_of(elementwise("logical_and", lambda xp, x, y: xp.logical_and(x, y), None, None, out="bool"))
-logical_or = function_of(elementwise("logical_or", lambda xp, x, y: xp.logical_or(x, y), None, None, out="bool"))
-logical_xor = function_of(elementwise("logical_xor", lambda xp, x, y: xp.logical_xor(x, y), None, None, out="bool"))
+logical_and = function_of(
+    elementwise("logical_and", lambda xp, x, y: xp.logical_and(x, y), None, None, out="bool", doc="Are both not 0?")
+)
+logical_or = function_of(
+    elementwise("logical_or", lambda xp, x, y: xp.logical_or(x, y), None, None, out="bool", doc="Is one of them not 0?")
+)
+logical_xor = function_of(
+    elementwise("logical_xor", lambda xp, x, y: xp.logical_xor(x, y), None, None, out="bool", doc="Is just one of them not 0?")
+)
 
 
 def _share(g: Any, wins: Any, ties: Any) -> Any:
@@ -153,7 +159,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, x: Any = None
     """
     input, other = (x if input is None else input), (y if other is None else other)
     if input is None and other is None:
-        from .scatter import nonzero
+        from .masks import nonzero
 
         return nonzero(condition, as_tuple=True)
     if input is None or other is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from .shape import broadcast_to_p, canonical_dim, permute_p, reshape_p
 
 ndarray = np.ndarray
 
-# ---- matmul ---------------------------------------------------------------------------------------------------------
+# ---- matmul ----------------------------------------------------------------------------------------------------------
 
 
 def mT(x: Any) -> Any:
@@ -58,8 +59,8 @@ def _mismatch(a: tuple, b: tuple) -> ShapeError:
     if len(a) <= 2 and len(b) <= 2:
         m = (1, *a) if len(a) == 1 else a
         return ShapeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({m[0]}x{m[1]} and {b[0]}x{b[1]}). The inner sizes must be equal: "
-            f"transpose one operand, for example y.T"
+            f"mat1 and mat2 shapes cannot be multiplied ({m[0]}x{m[1]} and {b[0]}x{b[1]}). The inner sizes must be "
+            f"equal: transpose one operand, for example y.T"
         )
     inner = b[-2] if len(b) > 1 else b[0]
     if a[-1] != inner:
@@ -144,7 +145,7 @@ def _promoted(*operands: Any) -> list:
 def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
     """Matrix product over the last dimension of `input` and the last but one of `other`.
 
-    Vectors count as a row (left) or a column (right), and their dimension is dropped from the result; leading dimensions
+    Vectors count as a row (left) or a column (right), and their dimension is dropped from the result; leading ones
     broadcast: (..., n, k) @ (..., k, m) -> (..., n, m). dtypes are promoted to a common one (PyTorch raises instead).
 
     Raises:
@@ -192,7 +193,8 @@ def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     a, b = raw_shape(input), raw_shape(mat2)
     if a[0] != b[0] or a[2] != b[1]:
         raise ShapeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: "
+            f"[{b[0]}, {b[1]}]."
         )
     return matmul(input, mat2, out=out)
 
@@ -358,20 +360,20 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
-    """y_o = sum_ij x1_i W_oij x2_j + b_o over the last dimensions: (..., in1), (..., in2), (out, in1, in2) -> (..., out)."""
+    """y_o = sum_ij x1_i W_oij x2_j + b_o: (..., in1), (..., in2), (out, in1, in2), (out,) -> (..., out)."""
     a, b, w = raw_shape(input1), raw_shape(input2), raw_shape(weight)
     if a[:-1] != b[:-1]:
         raise ShapeError(f"bilinear(): input batch dimensions do not match: got {a} and {b}")
     if len(w) != 3 or a[-1:] != w[1:2] or b[-1:] != w[2:]:
         raise ShapeError(
-            f"bilinear(): input1 size does not match weight size: got {a} and {b} for a weight of shape {w}, which must "
-            f"be (out, in1, in2)"
+            f"bilinear(): input1 size does not match weight size: got {a} and {b} for a weight of shape {w}, which "
+            f"must be (out, in1, in2)"
         )
     result = einsum("...i,oij,...j->...o", input1, weight, input2)
     return result if bias is None else result + bias
 
 
-# ---- products with a sum --------------------------------------------------------------------------------------------
+# ---- products with a sum ---------------------------------------------------------------------------------------------
 
 
 def _blend(input: Any, product: Any, beta: Any, alpha: Any, out: Any) -> Any:
@@ -419,7 +421,7 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 
     return _blend(input, sum_p(product, axes=(0,), keepdims=False), beta, alpha, out)
 
 
-# ---- several dimensions, several factors ------------------------------------------------------------------------------
+# ---- several dimensions, several factors -----------------------------------------------------------------------------
 
 
 def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
@@ -483,7 +485,7 @@ def cheapest_order(sizes: tuple[int, ...]) -> list[list[int]]:
 def product_of(matrices: Any) -> Any:
     """Product of matrices, in the cheapest order."""
     shapes = [raw_shape(m) for m in matrices]
-    for a, b in zip(shapes, shapes[1:], strict=False):
+    for a, b in pairwise(shapes):
         if a[1] != b[0]:
             raise _mismatch(a, b)
     return _between(matrices, cheapest_order((*(s[0] for s in shapes), shapes[-1][1])), 0, len(matrices) - 1)
@@ -507,7 +509,7 @@ def chain_matmul(*matrices: Any, out: Any = None) -> Any:
     return result if out is None else write_out(out, result)
 
 
-# ---- distances and cross products -------------------------------------------------------------------------------------
+# ---- distances and cross products ------------------------------------------------------------------------------------
 
 
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
@@ -587,12 +589,14 @@ def cross(input: Any, other: Any, dim: int | None = None, *, axis: int | None = 
     return linalg_cross(input, other, dim=dim, out=out)
 
 
+# fmt: off
 __all__ = [
-    *("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "outer", "ger", "tensordot", "einsum", "chain_matmul"),
-    *("addmm", "addmv", "addr", "addbmm", "baddbmm", "bilinear", "cdist", "cross"),
+    "matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "outer", "ger", "tensordot", "einsum", "chain_matmul",
+    "addmm", "addmv", "addr", "addbmm", "baddbmm", "bilinear", "cdist", "cross",
 ]
 METHODS = (
-    *("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "outer", "ger"),
-    *("addmm", "addmv", "addr", "addbmm", "baddbmm", "cross"),
+    "matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "outer", "ger",
+    "addmm", "addmv", "addr", "addbmm", "baddbmm", "cross",
 )
+# fmt: on
 INPLACE = ("addmm", "addmv", "addr", "addbmm", "baddbmm")

@@ -7,8 +7,6 @@ two are again convolutions of the same three kinds. Each runs as matrix products
 
 from __future__ import annotations
 
-from itertools import product
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,106 +18,8 @@ from ..core.value import raw_dtype, raw_shape
 from .kits import add_terms, bilinear, opaque
 from .reductions import sum_p
 from .shape import broadcast_to_p, permute_p, reshape_p
-
-Pairs = tuple[tuple[int, int], ...]
-CHUNK_BYTES = 1 << 20  # size of the column buffer that still fits a core's cache
-
-
-# ---- geometry -------------------------------------------------------------------------------------------------------
-
-
-def per_dim(value: Any, n: int, name: str) -> tuple[int, ...]:
-    """An int or a sequence of 1 or n ints as n ints."""
-    if isinstance(value, (int, np.integer)):
-        return (int(value),) * n
-    found = tuple(int(v) for v in value)
-    if len(found) == 1:
-        return found * n
-    if len(found) != n:
-        raise ShapeError(
-            f"expected {name} to be a single integer value or a list of {n} values, but got {name}={found}"
-        )
-    return found
-
-
-def window_slices(offset: tuple, stride: tuple, dilation: tuple, out: tuple) -> tuple[slice, ...]:
-    """Where kernel element `offset` reads in the padded image, for all output positions."""
-    return tuple(
-        slice(o * d, o * d + s * (n - 1) + 1, s) for o, s, d, n in zip(offset, stride, dilation, out, strict=True)
-    )
-
-
-def window_counts(size: tuple, kernel: tuple, stride: tuple, padding: Pairs, dilation: tuple) -> tuple[int, ...]:
-    """Number of window positions along each dimension."""
-    return tuple(
-        (n + lo + hi - d * (k - 1) - 1) // s + 1
-        for n, k, s, (lo, hi), d in zip(size, kernel, stride, padding, dilation, strict=True)
-    )
-
-
-def pad_into(buffer: Any, x: Any, padding: Pairs) -> None:
-    """Write the spatial dimensions of `x` into the middle of a larger buffer; negative padding crops."""
-    inside = [slice(None), slice(None)]
-    taken = [slice(None), slice(None)]
-    for n, (lo, hi) in zip(x.shape[2:], padding, strict=True):
-        inside.append(slice(max(lo, 0), max(lo, 0) + n - max(-lo, 0) - max(-hi, 0)))
-        taken.append(slice(max(-lo, 0), n - max(-hi, 0)))
-    buffer[tuple(inside)] = x[tuple(taken)]
-
-
-def crop_from(target: Any, buffer: Any, padding: Pairs) -> None:
-    """The transpose of `pad_into`: `target` gets the middle of the buffer, and zeros where padding cropped."""
-    inside = [slice(None), slice(None)]
-    taken = [slice(None), slice(None)]
-    for n, (lo, hi) in zip(target.shape[2:], padding, strict=True):
-        inside.append(slice(max(lo, 0), max(lo, 0) + n - max(-lo, 0) - max(-hi, 0)))
-        taken.append(slice(max(-lo, 0), n - max(-hi, 0)))
-    if any(lo < 0 or hi < 0 for lo, hi in padding):
-        target[...] = 0
-    target[tuple(taken)] = buffer[tuple(inside)]
-
-
-def padded_size(size: tuple, padding: Pairs) -> tuple[int, ...]:
-    """Spatial size after padding."""
-    return tuple(n + lo + hi for n, (lo, hi) in zip(size, padding, strict=True))
-
-
-def chunk_length(n: int, bytes_each: int) -> int:
-    """How many images go through the column buffer at a time."""
-    return max(1, min(n, CHUNK_BYTES // max(bytes_each, 1)))
-
-
-class Columns:
-    """Shifted copies of padded images, chunk by chunk: `of(x)` is (m, groups, depth, positions)."""
-
-    def __init__(
-        self, xp: Any, like: Any, kernel: tuple, out: tuple, stride: tuple, padding: Pairs, dilation: tuple, groups: int
-    ) -> None:
-        n, c = like.shape[:2]
-        self.kernel, self.out, self.stride, self.padding, self.dilation = kernel, out, stride, padding, dilation
-        self.shape = (groups, c // groups * prod(kernel), prod(out))
-        self.step = chunk_length(n, c * prod(kernel) * prod(out) * like.dtype.itemsize)
-        self.plain = not any(lo or hi for lo, hi in padding)
-        self.pointwise = all(k == 1 for k in kernel) and all(s == 1 for s in stride)
-        if not self.plain:
-            self.image = xp.zeros((self.step, c, *padded_size(like.shape[2:], padding)), like.dtype)
-        if not self.pointwise:
-            self.buffer = xp.empty((self.step, c, *kernel, *out), like.dtype)
-
-    def of(self, x: Any) -> Any:
-        """The columns of a chunk of images; valid until the next call."""
-        m = len(x)
-        if not self.plain:
-            pad_into(self.image[:m], x, self.padding)
-            x = self.image[:m]
-        if self.pointwise:
-            return x.reshape(m, *self.shape)
-        cols = self.buffer[:m]
-        for offset in product(*map(range, self.kernel)):
-            where = window_slices(offset, self.stride, self.dilation, self.out)
-            cols[(slice(None), slice(None), *offset)] = x[(slice(None), slice(None), *where)]
-        return cols.reshape(m, *self.shape)
-
+from .window_columns import ALL, Columns
+from .window_geometry import Pairs, crop_from, padded_size, per_dim, window_counts
 
 # ---- implementations ------------------------------------------------------------------------------------------------
 
@@ -129,15 +29,19 @@ def _conv_impl(
 ) -> Any:
     n, o, kernel = x.shape[0], w.shape[0], w.shape[2:]
     out = window_counts(x.shape[2:], kernel, stride, padding, dilation)
-    columns = Columns(xp, x, kernel, out, stride, padding, dilation, groups)
+    columns = Columns(xp, x.shape, x.dtype, kernel, out, stride, padding, dilation, groups, o)
     matrix = w.reshape(groups, o // groups, -1)
-    y = xp.empty((n, groups, o // groups, prod(out)), xp.result_type(x, w))
-    for start in range(0, n, columns.step):
-        part = slice(start, start + columns.step)
-        xp.matmul(matrix, columns.of(x[part]), out=y[part])
-        if bias is not None:
-            y[part] += bias.reshape(groups, o // groups, 1)
-    return y.reshape(n, o, *out)
+    y = xp.empty((n, o, *out), xp.result_type(x, w))
+    column = None if bias is None else bias.reshape(o, *(1,) * len(out))
+    for part, matrices in columns.matrices(x):
+        m = len(matrices)
+        target = y[part].reshape(m, groups, o // groups, -1) if columns.positions == out and m else None
+        found = columns.cropped(xp.matmul(matrix, matrices, out=target).reshape(m, o, -1))
+        if column is not None:
+            xp.add(found, column, out=y[part])
+        elif target is None:
+            y[part] = found
+    return y
 
 
 def _input_grad_impl(
@@ -146,39 +50,31 @@ def _input_grad_impl(
     n, o, *out = g.shape
     c, kernel = w.shape[1] * groups, w.shape[2:]
     matrix = w.reshape(groups, o // groups, -1).swapaxes(-1, -2)
-    g = g.reshape(n, groups, o // groups, prod(out))
     dtype = xp.result_type(g, w)
     result = xp.empty((n, c, *size), dtype)
-    whole = padded_size(size, padding)
-    plain = whole == tuple(size)
-    step = chunk_length(n, c * prod(kernel) * prod(out) * dtype.itemsize)
-    cols = xp.empty((step, groups, matrix.shape[1], prod(out)), dtype)
-    image = result[:step] if plain else xp.empty((step, c, *whole), dtype)
-    for start in range(0, n, step):
-        part = slice(start, start + step)
-        m = len(g[part])
-        image = result[part] if plain else image[:m]
-        xp.matmul(matrix, g[part], out=cols[:m])
-        shifted = cols[:m].reshape(m, c, *kernel, *out)
-        image[...] = 0
-        for offset in product(*map(range, kernel)):
-            where = window_slices(offset, stride, dilation, tuple(out))
-            image[(slice(None), slice(None), *where)] += shifted[(slice(None), slice(None), *offset)]
-        if not plain:
-            crop_from(result[part], image, padding)
+    columns = Columns(xp, result.shape, dtype, kernel, tuple(out), stride, padding, dilation, groups, o)
+    cols, matrices = columns.buffer(columns.step)
+    flat, image = columns.images(columns.step, clear=False)
+    for start in range(0, n, columns.step):
+        part = slice(start, start + columns.step)
+        spread = columns.spread(g[part], groups)
+        m = len(spread)
+        xp.matmul(matrix, spread, out=matrices[:m])
+        flat[...] = 0
+        for offset, shifted in columns.shifts(flat[:m], image[:m]):
+            shifted += cols[(slice(m), ALL, *offset)].reshape(shifted.shape)
+        crop_from(result[part], image[:m], padding)
     return result
 
 
 def _weight_grad_impl(
     xp: Any, g: Any, x: Any, *, kernel: tuple, stride: tuple, padding: Pairs, dilation: tuple, groups: int
 ) -> Any:
-    n, o, *out = g.shape
-    columns = Columns(xp, x, kernel, tuple(out), stride, padding, dilation, groups)
-    g = g.reshape(n, groups, o // groups, prod(out))
+    o, *out = g.shape[1:]
+    columns = Columns(xp, x.shape, x.dtype, kernel, tuple(out), stride, padding, dilation, groups, o)
     total = xp.zeros((groups, o // groups, columns.shape[1]), xp.result_type(g, x))
-    for start in range(0, n, columns.step):
-        part = slice(start, start + columns.step)
-        total += xp.matmul(g[part], columns.of(x[part]).swapaxes(-1, -2)).sum(0)
+    for part, matrices in columns.matrices(x):
+        total += xp.matmul(columns.spread(g[part], groups), matrices.swapaxes(-1, -2)).sum(0)
     return total.reshape(o, x.shape[1] // groups, *kernel)
 
 

@@ -190,9 +190,3 @@ def logdet(input: Any) -> Any:
     """Logarithm of the determinant of square matrices; NaN where it is negative and -inf where it is zero."""
     matrices("logdet", input, square=True, what="input")
     return logdet_p(input)
-
-
-
-__all__ = ["det", "slogdet", "logdet"]
-METHODS = ("det", "slogdet", "logdet")
-INPLACE = ()

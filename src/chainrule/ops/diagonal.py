@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import numpy_dtype
+from ..core.eager import cast_to, write_out
 from ..core.errors import ArgumentError, DimensionError, ShapeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape, wrap
@@ -108,7 +109,7 @@ triu_p = linear(
 )
 
 
-# ---- functions ----------------------------------------------------------------------------------------------------------
+# ---- functions -------------------------------------------------------------------------------------------------------
 
 
 def _two_dims(dim1: int, dim2: int, ndim: int) -> tuple[int, int]:
@@ -182,16 +183,20 @@ def _needs_matrix(input: Any, name: str) -> None:
 def tril(input: Any, diagonal: int = 0, *, out: Any = None) -> Any:
     """The lower triangles of matrices: zero above the given diagonal."""
     _needs_matrix(input, "tril")
-    return tril_p(input, diagonal=int(diagonal))
+    found = tril_p(input, diagonal=int(diagonal))
+    return found if out is None else write_out(out, found)
 
 
 def triu(input: Any, diagonal: int = 0, *, out: Any = None) -> Any:
     """The upper triangles of matrices: zero below the given diagonal."""
     _needs_matrix(input, "triu")
-    return triu_p(input, diagonal=int(diagonal))
+    found = triu_p(input, diagonal=int(diagonal))
+    return found if out is None else write_out(out, found)
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Any:
+def tril_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
+) -> Any:
     """Row and column numbers, shape (2, n), of the lower triangle of a row by col matrix."""
     if row < 0 or col < 0:
         raise ArgumentError(f"row and col must be non-negative, got {row} and {col}")
@@ -199,7 +204,9 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
     return wrap(found.astype(np.int64 if dtype is None else numpy_dtype(dtype)))
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Any:
+def triu_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
+) -> Any:
     """Row and column numbers, shape (2, n), of the upper triangle of a row by col matrix."""
     if row < 0 or col < 0:
         raise ArgumentError(f"row and col must be non-negative, got {row} and {col}")
@@ -209,7 +216,6 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
 
 def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """A copy of `input` with `src` written on a diagonal."""
-    from ..core.eager import cast_to
     from .comparison import where
 
     shape = raw_shape(input)

@@ -18,7 +18,7 @@ from .shape import permute_p, reshape_p
 
 Labels = tuple[int, ...]
 
-# ---- the contraction ------------------------------------------------------------------------------------------------
+# ---- the contraction -------------------------------------------------------------------------------------------------
 
 
 def conj(x: Any) -> Any:
@@ -190,7 +190,7 @@ def _read(ins: tuple[str, ...], out: str, shapes: tuple) -> tuple:
     return found, labels(out, None), tuple(sizes)
 
 
-# ---- the public function --------------------------------------------------------------------------------------------
+# ---- the public function ---------------------------------------------------------------------------------------------
 
 
 def _named(text: str, where: str) -> list:
@@ -221,7 +221,8 @@ def _named(text: str, where: str) -> list:
 
 def _parse(equation: str) -> tuple[list, list | None]:
     ins, arrow, out = equation.partition("->")
-    return [_named(t, f"operand {i}") for i, t in enumerate(ins.split(","))], _named(out, "the output") if arrow else None
+    given = [_named(t, f"operand {i}") for i, t in enumerate(ins.split(","))]
+    return given, _named(out, "the output") if arrow else None
 
 
 def _sublists(given: tuple) -> tuple[list, list, list | None]:
@@ -345,8 +346,3 @@ def einsum(*args: Any) -> Any:
     operands = [cast_to(x, dtype) for x in operands]
     operands = [x if s is None else reshape_p(x, shape=s) for x, s in zip(operands, smaller, strict=True)]
     return contract_p(*operands, spec=spec)
-
-
-__all__ = ["einsum"]
-METHODS = ()
-INPLACE = ()

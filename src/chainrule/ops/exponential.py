@@ -138,7 +138,7 @@ exp, exp2, expm1 = map(function_of, (exp_p, exp2_p, expm1_p))
 log, log2, log10, log1p = map(function_of, (log_p, log2_p, log10_p, log1p_p))
 sqrt, rsqrt, sigmoid = map(function_of, (sqrt_p, rsqrt_p, sigmoid_p))
 logaddexp, logaddexp2 = map(function_of, (logaddexp_p, logaddexp2_p))
-xlogy, xlog1py = function_of(xlogy_p, "float"), function_of(xlog1py_p, "float")
+xlogy, xlog1py = function_of(xlogy_p, "float arrays"), function_of(xlog1py_p, "float arrays")
 _logit_op = function_of(logit_p)
 
 

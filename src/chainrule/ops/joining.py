@@ -2,49 +2,41 @@
 
 from __future__ import annotations
 
-from itertools import accumulate, combinations_with_replacement
-from itertools import combinations as choices
+from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..core.dtypes import result_dtype
-from ..core.eager import cast_to
+from ..core.eager import cast_to, write_out
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tape import Spec
-from ..core.value import Tensor, raw_dtype, raw_shape, wrap
+from ..core.value import Tensor, raw_dtype, raw_shape
+from .indexing import getitem_p, select_p
+from .keys import FULL, concrete
 from .kits import broadcast_shapes, opaque
-from .arithmetic import mul
-from .indexing import FULL, concrete, getitem, getitem_p, index_p, select_p, setitem_p
-from .shape import broadcast_to_p, canonical_dim, clone, permute, reshape_p
+from .shape import broadcast_to_p, canonical_dim, reshape_p
 
 __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
-    "block_diag",
     "broadcast_tensors",
-    "cartesian_prod",
     "cat",
     "chunk",
     "column_stack",
-    "combinations",
     "concat",
     "concatenate",
     "dsplit",
     "dstack",
     "hsplit",
     "hstack",
-    "kron",
-    "meshgrid",
-    "repeat_interleave",
     "row_stack",
     "split",
     "split_with_sizes",
     "stack",
     "tensor_split",
-    "tile",
     "unbind",
     "vsplit",
     "vstack",
@@ -58,10 +50,6 @@ METHODS = (
     "vsplit",
     "dsplit",
     "unbind",
-    "tile",
-    "repeat",
-    "repeat_interleave",
-    "kron",
 )
 INPLACE = ()
 
@@ -157,10 +145,10 @@ unbind_p = opaque(
 )
 
 
-# ---- functions ----------------------------------------------------------------------------------------------------------
+# ---- functions -------------------------------------------------------------------------------------------------------
 
 
-def _gathered(tensors: Any, name: str) -> list:
+def gathered(tensors: Any, name: str) -> list:
     if isinstance(tensors, Tensor) or not isinstance(tensors, (list, tuple)):
         kind = type(tensors).__name__
         raise ArgumentTypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {kind}")
@@ -186,7 +174,7 @@ def cat(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Any = None)
     tensor([[1., 1.],
             [0., 0.]])
     """
-    values = _gathered(tensors, "cat")
+    values = gathered(tensors, "cat")
     kept = [t for t in values if raw_shape(t) != (0,)] or values[:1]
     shape = raw_shape(kept[0])
     if not shape:
@@ -199,10 +187,11 @@ def cat(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Any = None)
         for k, (a, b) in enumerate(zip(shape, have, strict=True)):
             if k != d and a != b:
                 raise ShapeError(
-                    f"Sizes of tensors must match except in dimension {d}. Expected size {a} but got size {b} for tensor "
-                    f"number {i} in the list."
+                    f"Sizes of tensors must match except in dimension {d}. Expected size {a} but got size {b} for "
+                    f"tensor number {i} in the list."
                 )
-    return cat_p(*kept, dim=d)
+    found = cat_p(*kept, dim=d)
+    return found if out is None else write_out(out, found)
 
 
 concat = concatenate = cat
@@ -210,18 +199,19 @@ concat = concatenate = cat
 
 def stack(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Any = None) -> Any:
     """Join tensors of one shape along a new dimension."""
-    values = _gathered(tensors, "stack")
+    values = gathered(tensors, "stack")
     shape = raw_shape(values[0])
     for i, t in enumerate(values):
         if raw_shape(t) != shape:
             raise ShapeError(
-                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(raw_shape(t))} at "
-                f"entry {i}"
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(raw_shape(t))}"
+                f" at entry {i}"
             )
-    return stack_p(*values, dim=canonical_dim(dim if axis is None else axis, len(shape) + 1))
+    found = stack_p(*values, dim=canonical_dim(dim if axis is None else axis, len(shape) + 1))
+    return found if out is None else write_out(out, found)
 
 
-def _grown(t: Any, n: int) -> Any:
+def grown(t: Any, n: int) -> Any:
     """`t` with dimensions of size 1 added until there are `n` (at most 3)."""
     shape = raw_shape(t)
     if len(shape) >= n:
@@ -232,7 +222,7 @@ def _grown(t: Any, n: int) -> Any:
 
 
 def _at_least(tensors: Any, n: int, name: str) -> list:
-    return [_grown(t, n) for t in _gathered(tensors, name)]
+    return [grown(t, n) for t in gathered(tensors, name)]
 
 
 def hstack(tensors: Any) -> Any:
@@ -256,7 +246,7 @@ def dstack(tensors: Any) -> Any:
 
 def column_stack(tensors: Any) -> Any:
     """Join along dimension 1, vectors as columns."""
-    values = _gathered(tensors, "column_stack")
+    values = gathered(tensors, "column_stack")
     return cat([reshape_p(t, shape=(prod(raw_shape(t)), 1)) if len(raw_shape(t)) < 2 else t for t in values], 1)
 
 
@@ -276,8 +266,8 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
         sizes = tuple(int(s) for s in split_size_or_sections)
         if sum(sizes) != n or any(s < 0 for s in sizes):
             raise ShapeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), but "
-                f"got split_sizes={list(sizes)}"
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), "
+                f"but got split_sizes={list(sizes)}"
             )
     return split_p(tensor, sizes=sizes, dim=d)
 
@@ -317,16 +307,16 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple:
         return split_p(input, sizes=sizes, dim=d)
     cuts = [0, *[min(max(i + n if i < 0 else i, 0), n) for i in given], n]
     if cuts == sorted(cuts):
-        return split_p(input, sizes=tuple([b - a for a, b in zip(cuts, cuts[1:], strict=False)]), dim=d)
-    return tuple([_slice(input, d, a, max(a, b)) for a, b in zip(cuts, cuts[1:], strict=False)])
+        return split_p(input, sizes=tuple([b - a for a, b in pairwise(cuts)]), dim=d)
+    return tuple([_slice(input, d, a, max(a, b)) for a, b in pairwise(cuts)])
 
 
 def _even_split(name: str, input: Any, given: Any, dim: int) -> tuple:
     n = raw_shape(input)[dim]
     if isinstance(given, (int, np.integer)) and given > 0 and n % given:
         raise ShapeError(
-            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {n} is not divisible "
-            f"by the split_size {given}! Write tensor_split for pieces of different sizes."
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {n} is not "
+            f"divisible by the split_size {given}! Write tensor_split for pieces of different sizes."
         )
     return tensor_split(input, given, dim)
 
@@ -334,7 +324,9 @@ def _even_split(name: str, input: Any, given: Any, dim: int) -> tuple:
 def hsplit(input: Any, indices_or_sections: Any) -> tuple:
     """tensor_split along dimension 1 (0 for vectors); a number of pieces must divide the size."""
     if not raw_shape(input):
-        raise ShapeError("torch.hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!")
+        raise ShapeError(
+            "torch.hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!"
+        )
     return _even_split("hsplit", input, indices_or_sections, 0 if len(raw_shape(input)) == 1 else 1)
 
 
@@ -375,7 +367,7 @@ def broadcast_tensors(*tensors: Any) -> tuple:
 
 def _atleast(tensors: tuple, n: int) -> Any:
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
-    found = tuple([_grown(t, n) for t in given])
+    found = tuple([grown(t, n) for t in given])
     return found[0] if given is tensors and len(tensors) == 1 else found
 
 
@@ -392,150 +384,3 @@ def atleast_2d(*tensors: Any) -> Any:
 def atleast_3d(*tensors: Any) -> Any:
     """Tensors of fewer than 3 dimensions with dimensions of size 1 added; a vector becomes (1, n, 1)."""
     return _atleast(tensors, 3)
-
-
-def repeat(input: Any, *repeats: Any) -> Any:
-    """Copies laid side by side, repeats[i] times along dimension i (new dimensions come in front).
-
-    >>> import chainrule as cr
-    >>> cr.arange(2).repeat(2, 2)
-    tensor([[0, 1, 0, 1],
-            [0, 1, 0, 1]])
-    """
-    given = repeats[0] if len(repeats) == 1 and isinstance(repeats[0], (tuple, list)) else repeats
-    times, shape = tuple([int(r) for r in given]), raw_shape(input)
-    if len(times) < len(shape):
-        raise ShapeError(
-            f"Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: {len(times)} "
-            f"counts for shape {shape}"
-        )
-    if any(r < 0 for r in times):
-        raise ArgumentError(f"repeat: counts must not be negative, got {times}")
-    shape = (1,) * (len(times) - len(shape)) + shape
-    final = tuple([r * n for r, n in zip(times, shape, strict=True)])
-    if all(r == 1 for r in times):
-        return clone(reshape_p(input, shape=final))
-    paired = tuple([n for size in shape for n in (1, size)])
-    spread = tuple([n for pair in zip(times, shape, strict=True) for n in pair])
-    return reshape_p(broadcast_to_p(reshape_p(input, shape=paired), shape=spread), shape=final)
-
-
-def tile(input: Any, *dims: Any) -> Any:
-    """repeat(), with missing leading counts taken as 1."""
-    given = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
-    return repeat(input, (1,) * (len(raw_shape(input)) - len(given)) + tuple(given))
-
-
-def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *, output_size: Any = None) -> Any:
-    """Each element (or each slice along `dim`) repeated in place, `repeats` times each.
-
-    `repeats` is an int or one count per slice. With counts alone, the indices 0, 1, .. repeated so often.
-
-    >>> import chainrule as cr
-    >>> cr.repeat_interleave(cr.tensor([5, 7]), 2)
-    tensor([5, 5, 7, 7])
-    """
-    if repeats is None:
-        counts = concrete(input, "repeat_interleave", "Pass the counts as Python ints.")
-        return wrap(np.repeat(np.arange(len(counts)), counts))
-    if dim is None:
-        input, dim = reshape_p(input, shape=(prod(raw_shape(input)),)), 0
-    d = canonical_dim(dim, len(raw_shape(input)))
-    n = raw_shape(input)[d]
-    counts = concrete(repeats, "repeat_interleave", "Pass the counts as Python ints.")
-    if (counts < 0).any():
-        raise ArgumentError("repeats can not be negative")
-    if counts.ndim and counts.size not in (1, n):
-        raise ShapeError(
-            f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and "
-            f"input.size({d}) = {n}"
-        )
-    picks = np.repeat(np.arange(n), counts)
-    return index_p(input, picks, key=(*(FULL,) * d, "a"))
-
-
-def kron(input: Any, other: Any) -> Any:
-    """Kronecker product: blocks input[i, j] * other.
-
-    >>> import chainrule as cr
-    >>> cr.kron(cr.tensor([1, 2]), cr.tensor([1, 10]))
-    tensor([ 1, 10,  2, 20])
-    """
-    a, b = raw_shape(input), raw_shape(other)
-    ndim = max(len(a), len(b))
-    a, b = (1,) * (ndim - len(a)) + a, (1,) * (ndim - len(b)) + b
-    left = reshape_p(input, shape=tuple([n for size in a for n in (size, 1)]))
-    right = reshape_p(other, shape=tuple([n for size in b for n in (1, size)]))
-    return reshape_p(mul(left, right), shape=tuple([m * n for m, n in zip(a, b, strict=True)]))
-
-
-def block_diag(*tensors: Any) -> Any:
-    """The block matrix with the given matrices on its diagonal, zeros elsewhere; vectors are rows, numbers 1 by 1."""
-    given = [wrap(np.zeros((1, 0), np.float32))] if not tensors else _gathered(list(tensors), "block_diag")
-    blocks = []
-    for i, t in enumerate(given):
-        if len(raw_shape(t)) > 2:
-            raise ShapeError(
-                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {len(raw_shape(t))} "
-                f"dimensions"
-            )
-        blocks.append(_grown(t, 2))
-    sizes = [raw_shape(t) for t in blocks]
-    shape = (sum([m for m, _ in sizes]), sum([n for _, n in sizes]))
-    out: Any = wrap(np.zeros(shape, raw_dtype(blocks[0])))
-    row = column = 0
-    for t, (m, n) in zip(blocks, sizes, strict=True):
-        out = setitem_p(out, t, key=((row, row + m, None), (column, column + n, None)))
-        row, column = row + m, column + n
-    return out
-
-
-def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
-    """Grids of coordinates from vectors: result k has vector k along dimension k and repeats it along the others.
-
-    `indexing="xy"` swaps the first two dimensions, as in plots; the default is "ij".
-    """
-    given = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else list(tensors)
-    if indexing not in (None, "ij", "xy"):
-        raise ArgumentError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
-    for t in given:
-        if len(raw_shape(t)) > 1:
-            raise ShapeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got shape {raw_shape(t)}")
-    swap = indexing == "xy" and len(given) > 1
-    if swap:
-        given[0], given[1] = given[1], given[0]
-    sizes = tuple([prod(raw_shape(t)) for t in given])
-    n = len(given)
-    grids = []
-    for k, t in enumerate(given):
-        line = reshape_p(t, shape=(*(1,) * k, sizes[k], *(1,) * (n - 1 - k)))
-        grids.append(broadcast_to_p(line, shape=sizes))
-    if swap:
-        grids = [permute(g, 1, 0, *range(2, n)) for g in grids]
-        grids[0], grids[1] = grids[1], grids[0]
-    return tuple(grids)
-
-
-def cartesian_prod(*tensors: Any) -> Any:
-    """All combinations of one element of each vector, in lexicographic order, as rows."""
-    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
-    for t in given:
-        if len(raw_shape(t)) != 1:
-            raise ShapeError(f"Expect a 1D vector, but got shape {list(raw_shape(t))}")
-    if len(given) == 1:
-        return given[0]
-    count = prod([raw_shape(t)[0] for t in given])
-    return stack([reshape_p(g, shape=(count,)) for g in meshgrid(*given)], 1)
-
-
-def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
-    """All combinations of `r` elements of a vector, as rows."""
-    shape = raw_shape(input)
-    if len(shape) != 1:
-        raise ShapeError(f"Expect a 1D vector, but got shape {list(shape)}")
-    if r < 0:
-        raise ArgumentError(f"Expect a non-negative number, but got {r}")
-    if r == 0:
-        return getitem(input, slice(0, 0))
-    rows = list((combinations_with_replacement if with_replacement else choices)(range(shape[0]), r))
-    return index_p(input, np.array(rows, np.int64).reshape(len(rows), r), key=("a",))

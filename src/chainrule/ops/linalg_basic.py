@@ -35,7 +35,8 @@ def matrices(name: str, x: Any, square: bool = False, what: str = "A") -> tuple[
     shape, dtype = raw_shape(x), raw_dtype(x)
     if len(shape) < 2:
         raise ShapeError(
-            f"{name}: The input tensor {what} must have at least 2 dimensions. Got shape {shape}; write {what}[None] for a row"
+            f"{name}: The input tensor {what} must have at least 2 dimensions. Got shape {shape}; write {what}[None] "
+            f"for a row"
         )
     if not is_inexact(dtype):
         raise DTypeError(
@@ -141,7 +142,8 @@ def _inv_impl(xp: Any, x: Any) -> Any:
     try:
         return xp.linalg.inv(x)
     except np.linalg.LinAlgError:
-        text = "The diagonal element {} is zero, the inversion could not be completed because the input matrix is singular."
+        text = "The diagonal element {} is zero, the inversion could not be completed because the input matrix is "
+        text += "singular."
         raise LinAlgError("linalg.inv: " + first_failure(zero_pivots(x), text)) from None
 
 
@@ -236,7 +238,7 @@ def _blocks(a: Any, e: Any) -> Any:
 
 
 def _exp_slope(a: Any, e: Any) -> Any:
-    """Derivative of the matrix exponential at A in direction E: exp([[A, E], [0, A]]) holds it in its upper right block.
+    """Derivative of the matrix exponential at A in direction E: the upper right block of exp([[A, E], [0, A]]).
 
     Source: N. J. Higham, Functions of Matrices, SIAM 2008, theorem 3.6.
     """
@@ -322,7 +324,8 @@ def multi_dot(tensors: Any, *, out: Any = None) -> Any:
     if len(shapes[-1]) == 1:
         given[-1] = with_dim(given[-1], -1)
     product = product_of(given)
-    shape = (*(raw_shape(product)[:1] if len(shapes[0]) == 2 else ()), *(raw_shape(product)[1:] if len(shapes[-1]) == 2 else ()))
+    ends = raw_shape(product)
+    shape = (*(ends[:1] if len(shapes[0]) == 2 else ()), *(ends[1:] if len(shapes[-1]) == 2 else ()))
     return finish_out(out, product if shape == raw_shape(product) else reshape_p(product, shape=shape))
 
 
@@ -357,7 +360,7 @@ def vander(x: Any, N: int | None = None) -> Any:
 
     shape = raw_shape(x)
     if not shape:
-        raise ShapeError("linalg.vander: The input tensor must have at least one dimension, got shape ()")
+        raise ShapeError("linalg.vander: The input tensor must have at least one dimension, got a 0-d tensor")
     count = shape[-1] if N is None else int(N)
     if count < 1 and N is not None:
         raise ArgumentError(f"linalg.vander: N must be greater than 1 (got {N})")
@@ -373,8 +376,3 @@ def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
     from .diagonal import diagonal as of_tensor
 
     return of_tensor(A, offset, dim1, dim2)
-
-
-__all__ = ["inverse", "matrix_power", "matrix_exp"]
-METHODS = ("inverse", "matrix_power", "matrix_exp")
-INPLACE = ()

@@ -22,7 +22,7 @@ from .linalg_basic import like, matrices, real_of, real_part
 from .reductions import finish_out, return_type
 from .shape import reshape_p
 
-# ---- shared -----------------------------------------------------------------------------------------------------------
+# ---- shared ----------------------------------------------------------------------------------------------------------
 
 
 def rows(v: Any) -> Any:
@@ -83,7 +83,7 @@ def gaps(v: Any) -> Any:
 
 
 def _check_phase(name: str, *products: Any) -> None:
-    """Refuse a cotangent that depends on the phase of complex vectors: Im diag(V^H gV) must sum to 0 (as in PyTorch)."""
+    """Refuse a cotangent that depends on the phase of complex vectors: Im diag(V^H gV) must sum to 0."""
     found = []
     for p in products:
         p = p._data if type(p) is Tensor else p
@@ -102,7 +102,7 @@ def _check_phase(name: str, *products: Any) -> None:
         )
 
 
-# ---- singular values --------------------------------------------------------------------------------------------------
+# ---- singular values -------------------------------------------------------------------------------------------------
 
 
 def _converged(name: str, call: Any) -> Any:
@@ -270,7 +270,7 @@ def svdvals(A: Any, *, driver: str | None = None, out: Any = None) -> Any:
     return finish_out(out, svdvals_p(A))
 
 
-# ---- Hermitian matrices -----------------------------------------------------------------------------------------------
+# ---- Hermitian matrices ----------------------------------------------------------------------------------------------
 
 
 def _eigh_vjp(g: Any, ans: Any, x: Any, *, lower: bool) -> Any:
@@ -356,7 +356,7 @@ def eigvalsh(A: Any, UPLO: str = "L", *, out: Any = None) -> Any:
     return finish_out(out, eigvalsh_p(A, lower=_lower("linalg.eigvalsh", UPLO)))
 
 
-# ---- general matrices -------------------------------------------------------------------------------------------------
+# ---- general matrices ------------------------------------------------------------------------------------------------
 
 
 def _complex(d: np.dtype) -> np.dtype:
@@ -452,8 +452,3 @@ def eigvals(A: Any, *, out: Any = None) -> Any:
     matrices("linalg.eigvals", A, square=True)
     recorded = isinstance(A, Tensor) and (A._node is not None or isinstance(A, Tracer))
     return finish_out(out, eig_p(A)[0] if recorded else eigvals_p(A))  # dL = diag(V^-1 dA V) needs the vectors
-
-
-__all__: list[str] = []
-METHODS = ()
-INPLACE = ()

@@ -29,7 +29,7 @@ from .linalg_basic import (
     zero_pivots,
 )
 from .reductions import finish_out, return_type
-from .shape import canonical_dim, permute_p, reshape_p
+from .shape import broadcast_to_p, canonical_dim, permute_p, reshape_p
 
 SolveEx = return_type("linalg_solve_ex", "result", "info")
 
@@ -88,6 +88,14 @@ def _solve_ex_impl(xp: Any, a: Any, b: Any) -> tuple:
         return xp.where(bad, xp.asarray(xp.nan, found.dtype), found), info
 
 
+def _solve_ex_batch(prim: Any, args: Any, is_batched: Any) -> tuple:
+    result, info = batch_lead(prim, args, is_batched)
+    shape = raw_shape(args[0])[:-2]
+    if is_batched[0]:
+        return result, reshape_p(info, shape=shape)
+    return result, broadcast_to_p(info, shape=(raw_shape(result)[0], *shape))
+
+
 solve_ex_p = opaque(
     "solve_ex",
     _solve_ex_impl,
@@ -95,7 +103,7 @@ solve_ex_p = opaque(
     joint=lambda g, ans, args, needs: _solve_joint(g[0], ans[0], args, needs),
     keeps=(0, "ans"),
     jvp=lambda prim, tangents, ans, a, b: (_solve_jvp(solve_p, tangents, ans[0], a, b), None),
-    batch=batch_lead,
+    batch=_solve_ex_batch,
     n_out=2,
     notation="{}^-1 {}",
     doc="Solve A X = B (NaN where A is singular), and the number of the pivot that is zero (0: none).",
@@ -232,8 +240,3 @@ def tensorsolve(A: Any, B: Any, dims: Any = None, *, out: Any = None) -> Any:
         )
     found = solve(reshape_p(A, shape=(prod(b), prod(rest))), reshape_p(B, shape=(prod(b),)))
     return finish_out(out, reshape_p(found, shape=rest))
-
-
-__all__: list[str] = []
-METHODS = ()
-INPLACE = ()

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError
-from ..core.state import state
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
 from .comparison import minimum, where

@@ -11,10 +11,10 @@ import numpy as np
 from ..core.errors import ArgumentError, ShapeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
-from .convolution import crop_from, pad_into, padded_size, per_dim, window_slices
-from .embedding import place
+from .embedding import pick, place
 from .kits import linear, opaque
 from .shape import broadcast_to_p, reshape_p
+from .window_geometry import crop_from, pad_into, padded_size, per_dim, window_slices
 
 ALL = slice(None)
 
@@ -33,7 +33,7 @@ def _lowest(dtype: np.dtype) -> Any:
 
 # ---- maxima ---------------------------------------------------------------------------------------------------------
 # `winner` is the number of the window element that is the maximum, the first one among equals, as in PyTorch. The
-# cotangent goes to the winner alone, by `spread`, whose transpose `gather_winner` picks the winner's element.
+# cotangent goes to the winner alone, by `spread`, whose transpose picks the winner's element.
 
 
 def _max_pool_impl(
@@ -86,24 +86,12 @@ def _spread_impl(
     return result
 
 
-def _gather_winner_impl(
-    xp: Any,
-    x: Any,
-    winner: Any,
-    *,
-    size: tuple,
-    kernel: tuple,
-    stride: tuple,
-    padding: tuple,
-    dilation: tuple,
-    out: tuple,
-) -> Any:
-    x = _padded(xp, x, padding, 0)
-    picked = xp.zeros(winner.shape, x.dtype)
-    for number, offset in enumerate(product(*map(range, kernel))):
-        part = x[(ALL, ALL, *window_slices(offset, stride, dilation, out))]
-        xp.copyto(picked, part, where=winner == number)
-    return picked
+def _gathered(x: Any, winner: Any, *, size: tuple, **params: Any) -> Any:
+    """Of each window the element that was the window's maximum: the transpose of `spread`."""
+    lead, out = raw_shape(winner)[:2], raw_shape(winner)[2:]
+    index = winner_index_p(winner, size=size, **params)
+    flat = reshape_p(x, shape=(*lead, prod(size)))
+    return reshape_p(pick(flat, reshape_p(index, shape=(*lead, prod(out)))), shape=(*lead, *out))
 
 
 def _fold(prim: Any, args: tuple, is_batched: Any, **params: Any) -> Any:
@@ -127,7 +115,7 @@ def _max_pool_pull(g: Any, ans: Any, args: tuple, needs: Any, **params: Any) -> 
 
 
 def _max_pool_push(prim: Any, tangents: Any, ans: Any, x: Any, **params: Any) -> tuple:
-    return gather_winner_p(tangents[0], ans[1], size=tuple(raw_shape(x)[2:]), **params), None
+    return _gathered(tangents[0], ans[1], size=tuple(raw_shape(x)[2:]), **params), None
 
 
 def _linear_in_first(prim: Any, tangents: Any, ans: Any, x: Any, winner: Any, **params: Any) -> Any:
@@ -152,22 +140,11 @@ spread_p = opaque(
     "spread_to_winner",
     _spread_impl,
     lambda g, winner, *, size, **params: Spec((*g.shape[:2], *size), g.dtype),
-    vjp=(lambda g, ans, x, winner, **params: gather_winner_p(g, winner, **params), None),
+    vjp=(lambda g, ans, x, winner, **params: _gathered(g, winner, **params), None),
     jvp=_linear_in_first,
     batch=_fold,
     notation="spread({}, {})",
     doc="Add each window's value to the element that was the window's maximum.",
-)
-
-gather_winner_p = opaque(
-    "gather_winner",
-    _gather_winner_impl,
-    lambda x, winner, **params: Spec(tuple(winner.shape), x.dtype),
-    vjp=(lambda g, ans, x, winner, **params: spread_p(g, winner, **params), None),
-    jvp=_linear_in_first,
-    batch=_fold,
-    notation="gather({}, {})",
-    doc="Of each window the element that was the window's maximum.",
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.eager import elementwise_call
+from ..core.eager import elementwise_call, require_tensor
 from ..core.errors import ArgumentError, DTypeError
 from ..core.value import raw_dtype
 from .kits import elementwise, function_of, opaque, spec_of
@@ -52,7 +52,7 @@ round_p = elementwise(
     "round", _integers_kept(lambda xp, x: xp.rint(x)), _zero, doc="Nearest integer, halves to the even one."
 )
 sign_p = elementwise(
-    "sign", lambda xp, x: x.copy() if x.dtype.kind == "b" else xp.sign(x), _zero, doc="-1, 0 or 1."
+    "sign", lambda xp, x: x.copy() if x.dtype.kind == "b" else xp.sign(x), _zero, doc="-1, 0 or 1; NaN of NaN."
 )
 
 
@@ -108,7 +108,7 @@ def _sgn_rule(g: Any, ans: Any, x: Any) -> Any:
 
 
 sgn_p = elementwise("sgn", _sgn_impl, _sgn_rule, holomorphic=False, doc="x / |x|, 0 at 0.")
-signbit_p = elementwise("signbit", lambda xp, x: xp.signbit(x) if x.dtype.kind == "f" else x < 0, None, out="bool")
+signbit_p = elementwise("signbit", lambda xp, x: xp.signbit(x) if x.dtype.kind == "f" else x < 0, None, out="bool", doc="Is the sign bit set?")
 
 
 def _copysign_rule(g: Any, ans: Any, x: Any, y: Any) -> Any:
@@ -213,6 +213,7 @@ def frac(input: Any) -> Any:
 
 def nan_to_num(input: Any, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
     """NaN replaced by `nan`, infinities by `posinf` and `neginf` (default: the largest finite values)."""
+    require_tensor("nan_to_num", input)
     return nan_to_num_p(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
@@ -223,6 +224,7 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
     >>> cr.clamp(cr.tensor([-2., 0.5, 3.]), 0, 1)
     tensor([0.0000, 0.5000, 1.0000])
     """
+    require_tensor("clamp", input)
     if raw_dtype(input).kind == "c":
         raise DTypeError("clamp is not supported for complex types")
     if min is None and max is None:

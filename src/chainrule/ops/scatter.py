@@ -8,42 +8,25 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import is_inexact
-from ..core.eager import cast_to
+from ..core.eager import cast_to, write_out
 from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, IndexingError, ShapeError
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
-from .indexing import (
-    FULL,
-    concrete,
-    concrete_or_none,
-    getitem,
-    index_add_p,
-    index_p,
-    index_reduce_p,
-    selection_shape,
-    set_item,
-    setitem_p,
-)
+from .indexing import fitted, getitem, getitem_p, index_add_p, index_p, index_reduce_p, set_item, setitem_p
+from .keys import FULL, concrete_or_none, parse_key, selection_shape
 from .kits import broadcast_shapes
 from .shape import broadcast_to_p, canonical_dim, cast_p, clone, reshape_p
 
 __all__ = [
-    "argwhere",
     "gather",
     "index_add",
     "index_copy",
     "index_fill",
     "index_put",
     "index_select",
-    "masked_fill",
-    "masked_scatter",
-    "masked_select",
-    "nonzero",
     "put",
     "scatter",
     "scatter_add",
     "scatter_reduce",
-    "select_scatter",
-    "slice_scatter",
     "take",
     "take_along_dim",
 ]
@@ -53,8 +36,6 @@ INPLACE = (
     "index_copy",
     "index_fill",
     "index_put",
-    "masked_fill",
-    "masked_scatter",
     "put",
     "scatter",
     "scatter_add",
@@ -62,7 +43,7 @@ INPLACE = (
 )
 
 
-# ---- checks -----------------------------------------------------------------------------------------------------------
+# ---- checks ----------------------------------------------------------------------------------------------------------
 
 
 def _index(index: Any, name: str) -> Any:
@@ -103,11 +84,11 @@ def _vector_key(dim: int) -> tuple:
     return (*(FULL,) * dim, "a")
 
 
-def _same_dtype(input: Any, source: Any, name: str) -> None:
+def same_dtype(input: Any, source: Any, name: str) -> None:
     if raw_dtype(input) != raw_dtype(source):
         raise DTypeError(
-            f"{name}(): self and source expected to have the same dtype, but got (self) {raw_dtype(input)} and (source) "
-            f"{raw_dtype(source)}; write source.to(x.dtype)"
+            f"{name}(): self and source expected to have the same dtype, but got (self) {raw_dtype(input)} and "
+            f"(source) {raw_dtype(source)}; write source.to(x.dtype)"
         )
 
 
@@ -116,7 +97,7 @@ def _lifted(input: Any, shape: tuple[int, ...]) -> Any:
     return input if shape else reshape_p(input, shape=(1,))
 
 
-def _grid(index: Any, dim: int) -> list:
+def grid_of(index: Any, dim: int) -> list:
     """Index arrays that name, for each element of `index`, its own place with dimension `dim` replaced by it."""
     shape = raw_shape(index)
     ndim = len(shape)
@@ -136,8 +117,8 @@ def _along(input: Any, dim: int, index: Any, src: Any, name: str) -> tuple[Any, 
         return x, d, i, raw_shape(x)
     if max(len(shape), 1) != max(len(ishape), 1) and not empty:
         raise ShapeError(
-            f"Index tensor must have the same number of dimensions as {'input' if name == 'gather' else 'self'} tensor: "
-            f"{name}() got index of shape {ishape} for a tensor of shape {shape}"
+            f"Index tensor must have the same number of dimensions as {'input' if name == 'gather' else 'self'} "
+            f"tensor: {name}() got index of shape {ishape} for a tensor of shape {shape}"
         )
     for k, (n, m) in enumerate(zip(raw_shape(i), raw_shape(x), strict=False)):
         if k != d and n > m and not empty:
@@ -149,8 +130,8 @@ def _along(input: Any, dim: int, index: Any, src: Any, name: str) -> tuple[Any, 
         sshape = raw_shape(src)
         if max(len(sshape), 1) != max(len(ishape), 1) or any(a > b for a, b in zip(ishape, sshape, strict=False)):
             raise ShapeError(
-                f"Expected index {list(ishape)} to be no larger than src {list(sshape)}: {name}() needs one value of src "
-                f"for each index"
+                f"Expected index {list(ishape)} to be no larger than src {list(sshape)}: {name}() needs one value of "
+                f"src for each index"
             )
     _check_bounds(i, raw_shape(x)[d], d, name)
     return x, d, i, raw_shape(x)
@@ -163,7 +144,7 @@ def _corner(src: Any, shape: tuple[int, ...]) -> Any:
     return src if raw_shape(src) == shape else getitem(src, tuple([slice(n) for n in shape]))
 
 
-# ---- gather, scatter ----------------------------------------------------------------------------------------------------
+# ---- gather, scatter -------------------------------------------------------------------------------------------------
 
 
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: Any = None) -> Any:
@@ -178,9 +159,11 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
     """
     x, d, i, shape = _along(input, dim, index, None, "gather")
     if prod(raw_shape(i)) == 0:
-        return wrap(np.zeros(raw_shape(index), raw_dtype(x)))
-    found = index_p(x, *_grid(i, d), key=("a",) * len(shape))
-    return found if raw_shape(index) else reshape_p(found, shape=())
+        found = wrap(np.zeros(raw_shape(index), raw_dtype(x)))
+        return found if out is None else write_out(out, found)
+    found = index_p(x, *grid_of(i, d), key=("a",) * len(shape))
+    found = found if raw_shape(index) else reshape_p(found, shape=())
+    return found if out is None else write_out(out, found)
 
 
 def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any = None) -> Any:
@@ -188,19 +171,21 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
     indices = _index(indices, "take_along_dim")
     if dim is None:
         flat = reshape_p(input, shape=(prod(raw_shape(input)),))
-        return take(flat, reshape_p(indices, shape=(prod(raw_shape(indices)),)))
+        found = take(flat, reshape_p(indices, shape=(prod(raw_shape(indices)),)))
+        return found if out is None else write_out(out, found)
     shape, ishape = raw_shape(input), raw_shape(indices)
     if len(shape) != len(ishape):
         raise ShapeError(
-            f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {len(shape)} "
-            f"dimensions for input, and {len(ishape)} dimensions for indices"
+            f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+            f"{len(shape)} dimensions for input, and {len(ishape)} dimensions for indices"
         )
     d = canonical_dim(dim, len(shape))
     common = broadcast_shapes((*shape[:d], 1, *shape[d + 1 :]), (*ishape[:d], 1, *ishape[d + 1 :]))
     x = broadcast_to_p(input, shape=(*common[:d], shape[d], *common[d + 1 :]))
     i = broadcast_to_p(indices, shape=(*common[:d], ishape[d], *common[d + 1 :]))
     _check_bounds(i, shape[d], d, "take_along_dim", negative=True)
-    return index_p(x, *_grid(i, d), key=("a",) * len(shape))
+    found = index_p(x, *grid_of(i, d), key=("a",) * len(shape))
+    return found if out is None else write_out(out, found)
 
 
 def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Any:
@@ -224,12 +209,12 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     if tensor and raw_shape(given) == () and raw_shape(index) != ():
         tensor = False
     if tensor:
-        _same_dtype(input, given, "scatter")
+        same_dtype(input, given, "scatter")
     x, d, i, shape = _along(input, dim, index, given if tensor else None, "scatter")
     if prod(raw_shape(i)) == 0:
         return clone(input)
-    v = _corner(given, raw_shape(i)) if tensor else _number(given, x)
-    return _restored(setitem_p(x, v, *_grid(i, d), key=("a",) * len(shape)), input)
+    v = _corner(given, raw_shape(i)) if tensor else number_for(given, x)
+    return _restored(setitem_p(x, v, *grid_of(i, d), key=("a",) * len(shape)), input)
 
 
 def _restored(out: Any, input: Any) -> Any:
@@ -237,7 +222,7 @@ def _restored(out: Any, input: Any) -> Any:
     return out if raw_shape(out) == shape else reshape_p(out, shape=shape)
 
 
-def _number(value: Any, x: Any) -> Any:
+def number_for(value: Any, x: Any) -> Any:
     """A number or 0-d tensor in the dtype of `x`."""
     if hasattr(value, "shape") and raw_shape(value) == () and isinstance(value, Tensor):
         return cast_to(value, raw_dtype(x))
@@ -254,12 +239,12 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     >>> cr.scatter_add(cr.zeros(3), 0, cr.tensor([0, 0, 2]), cr.ones(3))
     tensor([2., 0., 1.])
     """
-    _same_dtype(input, src, "scatter_add")
+    same_dtype(input, src, "scatter_add")
     x, d, i, shape = _along(input, dim, index, src, "scatter_add")
     if prod(raw_shape(i)) == 0:
         return clone(input)
     v = _corner(src, raw_shape(i))
-    return _restored(index_add_p(x, v, *_grid(i, d), key=("a",) * len(shape)), input)
+    return _restored(index_add_p(x, v, *grid_of(i, d), key=("a",) * len(shape)), input)
 
 
 def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
@@ -272,11 +257,11 @@ def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, i
         raise ArgumentError(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce!r} (scatter_reduce)"
         )
-    _same_dtype(input, src, "scatter_reduce")
+    same_dtype(input, src, "scatter_reduce")
     x, d, i, shape = _along(input, dim, index, src, "scatter_reduce")
     if prod(raw_shape(i)) == 0:
         return clone(input)
-    v, grid, key = _corner(src, raw_shape(i)), _grid(i, d), ("a",) * len(shape)
+    v, grid, key = _corner(src, raw_shape(i)), grid_of(i, d), ("a",) * len(shape)
     if reduce in ("amax", "amin"):
         out = index_reduce_p(x, v, *grid, key=key, how=reduce, include_self=bool(include_self))
     elif reduce == "prod":
@@ -294,27 +279,36 @@ def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, i
 
 
 def _products(v: Any, index: Any, dim: int, size: int, shape: tuple[int, ...]) -> Any:
-    """Of the elements of `v`, the product of those that `index` sends to each place along `dim`; 1 where there are none.
+    """Of the elements of `v`, the product of those that `index` sends to each place along `dim`; 1 where none is.
 
     Every pair of place and element is looked at, so that derivatives are right at zeros too.
     """
     from .comparison import where
-    from .reductions import prod as product
 
     ishape = raw_shape(v)
     ndim = len(ishape)
     places = np.arange(size).reshape(*(1,) * dim, size, *(1,) * (ndim - dim))
     split = (*ishape[:dim], 1, *ishape[dim:])
     here = reshape_p(index, shape=split) == places
-    found = product(where(here, reshape_p(v, shape=split), 1), dim + 1)
-    part = raw_shape(found)
+    found = where(here, reshape_p(v, shape=split), 1)
+    first, n = (FULL,) * (dim + 1), ishape[dim]
+    while n > 1:  # pairs of halves; an odd last one is multiplied in by itself
+        half = n // 2
+        pairs = getitem_p(found, key=(*first, (0, half, None))) * getitem_p(found, key=(*first, (half, 2 * half, None)))
+        if n % 2:
+            last = getitem_p(found, key=(*first, (n - 1, n, None)))
+            head = getitem_p(pairs, key=(*first, (0, 1, None))) * last
+            pairs = setitem_p(pairs, head, key=(*first, (0, 1, None)))
+        found, n = pairs, half
+    part = (*ishape[:dim], size, *ishape[dim + 1 :])
+    found = reshape_p(found, shape=part)
     if part == shape:
         return found
     ones = broadcast_to_p(np.ones((), raw_dtype(v)), shape=shape)
     return setitem_p(ones, found, key=tuple([(0, n, None) for n in part]))
 
 
-# ---- index_* --------------------------------------------------------------------------------------------------------------
+# ---- index_* ---------------------------------------------------------------------------------------------------------
 
 
 def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
@@ -324,7 +318,8 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
     x = _lifted(input, shape)
     i = _vector(index, raw_shape(x)[d], d, "index_select")
     found = index_p(x, i, key=_vector_key(d))
-    return found if shape else reshape_p(found, shape=())
+    found = found if shape else reshape_p(found, shape=())
+    return found if out is None else write_out(out, found)
 
 
 def _written(input: Any, dim: int, index: Any, source: Any, name: str) -> tuple[Any, Any, Any, int]:
@@ -339,7 +334,7 @@ def _written(input: Any, dim: int, index: Any, source: Any, name: str) -> tuple[
             f"{name}(): Number of indices and source slices must match, and source/destination slices must have same "
             f"sizes: source has shape {list(raw_shape(source))}, expected {list(wanted)}"
         )
-    _same_dtype(x, v, name)
+    same_dtype(x, v, name)
     return x, i, v, d
 
 
@@ -366,19 +361,17 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
             f"dimension(s)."
         )
     i = _vector(index, raw_shape(x)[d], d, "index_fill")
-    return _restored(setitem_p(x, _number(value, x), i, key=_vector_key(d)), input)
+    return _restored(setitem_p(x, number_for(value, x), i, key=_vector_key(d)), input)
 
 
 def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
     """`input[indices] = values` as a new tensor; with `accumulate`, values are added, also where an index repeats."""
     key = tuple([slice(None) if i is None else i for i in indices])
-    _same_dtype(input, values, "Index put")
+    same_dtype(input, values, "Index put")
     if not accumulate:
         return set_item(input, key, values)
-    from .indexing import _fitted, parse_key
-
     static, arrays = parse_key(key, raw_shape(input))
-    v = _fitted(values, selection_shape(raw_shape(input), static, arrays))
+    v = fitted(values, selection_shape(raw_shape(input), static, arrays))
     return index_add_p(input, v, *arrays, key=static)
 
 
@@ -395,7 +388,7 @@ def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
     index = _index(index, "put")
     shape = raw_shape(input)
     n, count = prod(shape), prod(raw_shape(index))
-    _same_dtype(input, source, "put")
+    same_dtype(input, source, "put")
     if prod(raw_shape(source)) != count:
         raise ShapeError(
             f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
@@ -404,144 +397,3 @@ def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
     _check_bounds(index, n, 0, "put", negative=True)
     flat, i, v = reshape_p(input, shape=(n,)), reshape_p(index, shape=(count,)), reshape_p(source, shape=(count,))
     return reshape_p((index_add_p if accumulate else setitem_p)(flat, v, i, key=("a",)), shape=shape)
-
-
-# ---- masks ----------------------------------------------------------------------------------------------------------------
-
-
-def _mask(mask: Any, name: str) -> Any:
-    if not isinstance(mask, Tensor) and not hasattr(mask, "__chainrule_raw__"):
-        mask = np.asarray(mask)
-    if raw_dtype(mask).kind != "b":
-        raise DTypeError(f"{name} only supports boolean masks, but got mask with dtype {raw_dtype(mask)}; write mask.bool()")
-    return mask
-
-
-def masked_fill(input: Any, mask: Any, value: Any) -> Any:
-    """`value` (a number or 0-d tensor) where the mask is true, `input` elsewhere.
-
-    >>> import chainrule as cr
-    >>> cr.masked_fill(cr.ones(2), cr.tensor([True, False]), 0.0)
-    tensor([0., 1.])
-    """
-    from .comparison import where
-
-    mask = _mask(mask, "masked_fill")
-    if hasattr(value, "shape") and raw_shape(value) != ():
-        raise ShapeError(
-            f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {len(raw_shape(value))} "
-            f"dimension(s)."
-        )
-    broadcast_shapes(raw_shape(input), raw_shape(mask))
-    return where(mask, _number(value, input), input)
-
-
-def masked_select(input: Any, mask: Any, *, out: Any = None) -> Any:
-    """The elements of `input` where the mask is true, as a vector; both are broadcast first."""
-    mask = _mask(mask, "masked_select")
-    shape = broadcast_shapes(raw_shape(input), raw_shape(mask))
-    known = concrete(mask, "masked_select", "Write where(mask, x, 0), which keeps the shape.")
-    places = np.broadcast_to(known, shape).nonzero() if shape else (np.arange(int(known)),)
-    x = broadcast_to_p(input, shape=shape or (1,))
-    return index_p(x, *places, key=("b",) * len(places))
-
-
-def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
-    """A copy of `input` with the elements of `source`, in order, where the mask is true."""
-    from .comparison import where
-    from .scans import cumsum
-
-    mask = _mask(mask, "masked_scatter")
-    _same_dtype(input, source, "masked_scatter")
-    shape = broadcast_shapes(raw_shape(input), raw_shape(mask))
-    count = prod(raw_shape(source))
-    full = broadcast_to_p(mask, shape=shape)
-    known = concrete_or_none(full)
-    if known is not None:
-        needed = int(known.sum())
-        if needed > count:
-            raise ShapeError(f"masked_scatter: expected source to have at least {needed} elements, but it has {count}")
-        if count == 0:
-            return clone(broadcast_to_p(input, shape=shape))
-        order: Any = np.maximum(np.cumsum(known) - 1, 0).reshape(shape) % count
-    else:
-        flat = reshape_p(full, shape=(prod(shape),))
-        order = reshape_p((cumsum(flat, 0) + (count - 1)) % count, shape=shape)  # one less, counted round
-    values = index_p(reshape_p(source, shape=(count,)), order, key=("a",))
-    return where(full, values, input)
-
-
-def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
-    """Indices of the elements that are not zero: shape (n, ndim), or with `as_tuple` one vector per dimension."""
-    known = concrete(input, "nonzero", "Write where(x != 0, a, b), which keeps the shape.")
-    if as_tuple:
-        found = known.nonzero() if known.ndim else (np.arange(int(bool(known))),)
-        return tuple([wrap(a) for a in found])
-    return wrap(np.argwhere(known) if known.ndim else np.zeros((int(bool(known)), 0), np.int64))
-
-
-def argwhere(input: Any) -> Any:
-    """Indices of the elements that are not zero, shape (n, ndim)."""
-    return nonzero(input)
-
-
-# ---- writes to slices -------------------------------------------------------------------------------------------------------
-
-
-def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
-    """A copy of `input` with `src` at one index of one dimension."""
-    shape = raw_shape(input)
-    d, i = canonical_dim(dim, len(shape)), int(index)
-    wanted = (*shape[:d], *shape[d + 1 :])
-    if not shape or not -shape[d] <= i < shape[d]:
-        raise IndexingError(f"select(): index {i} out of range for tensor of size {list(shape)} at dimension {d}")
-    if raw_shape(src) != wanted:
-        raise ShapeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(raw_shape(src))}, slice size = "
-            f"{list(wanted)}"
-        )
-    return setitem_p(input, cast_to(src, raw_dtype(input)), key=(*(FULL,) * d, i))
-
-
-def slice_scatter(
-    input: Any, src: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> Any:
-    """A copy of `input` with `src` written over input[start:end:step] of one dimension."""
-    shape = raw_shape(input)
-    d = canonical_dim(dim, len(shape))
-    key = (*(FULL,) * d, (start, end, step))
-    if step <= 0:
-        raise ArgumentError(f"slice step must be positive, got {step}")
-    wanted = selection_shape(shape, key, ())
-    if raw_shape(src) != wanted:
-        raise ShapeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(raw_shape(src))}, slice size = "
-            f"{list(wanted)}"
-        )
-    return setitem_p(input, cast_to(src, raw_dtype(input)), key=key)
-
-
-def one_hot(tensor: Any, num_classes: int = -1) -> Any:
-    """A new last dimension of size `num_classes` with 1 at the place that the integer names, 0 elsewhere (int64).
-
-    Without num_classes there are as many as the largest integer needs.
-    """
-    if raw_dtype(tensor) != np.int64:
-        raise DTypeError(f"one_hot is only applicable to index tensor of type LongTensor, got {raw_dtype(tensor)}")
-    shape = raw_shape(tensor)
-    known = concrete_or_none(tensor)
-    if num_classes == -1:
-        known = concrete(tensor, "one_hot", "Pass num_classes.")
-        if not known.size:
-            raise ArgumentError("Can not infer total number of classes from empty tensor.")
-        num_classes = int(known.max()) + 1
-    if num_classes < 1 and prod(shape):
-        raise ArgumentError("num_classes should be positive")
-    if known is not None and known.size:
-        if known.min() < 0:
-            raise ArgumentError(f"Class values must be non-negative, got {int(known.min())}.")
-        if known.max() >= num_classes:
-            raise ArgumentError(f"Class values must be smaller than num_classes, got {int(known.max())} of {num_classes}.")
-    zeros = broadcast_to_p(np.zeros((), np.int64), shape=(*shape, num_classes))
-    index = reshape_p(tensor, shape=(*shape, 1))
-    return setitem_p(zeros, 1, *_grid(index, len(shape)), key=("a",) * (len(shape) + 1))

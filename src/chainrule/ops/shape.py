@@ -196,7 +196,7 @@ def permute(input: Any, *dims: Any) -> Any:
         )
     canonical = tuple(canonical_dim(d, ndim) for d in given)
     if len(set(canonical)) != ndim:
-        raise ShapeError("permute(): duplicate dims are not allowed.")
+        raise ShapeError(f"permute(): duplicate dims are not allowed: {given}")
     return permute_p(input, dims=canonical)
 
 
@@ -279,7 +279,9 @@ def expand(input: Any, *sizes: Any, size: Any = None, implicit: bool = False) ->
                 f"non-singleton dimension {i + extra}.  Target sizes: {want}.  Tensor sizes: {list(have)}"
             )
     if any(n < 0 for n in want):
-        raise ShapeError(f"expand({have}, size={want}): -1 is not allowed for a new, leading dimension {want.index(-1)}")
+        raise ShapeError(
+            f"expand({have}, size={want}): -1 is not allowed for a new, leading dimension {want.index(-1)}"
+        )
     return broadcast_to_p(input, shape=tuple(want))
 
 
@@ -346,7 +348,8 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     n = shape[d]
     if given.count(-1) > 1 or (-1 in given and (known == 0 or n % known)) or (-1 not in given and known != n):
         raise ShapeError(
-            f"unflatten: Provided sizes {list(given)} don't multiply up to the size of dim {d} ({n}) in the input tensor"
+            f"unflatten: Provided sizes {list(given)} don't multiply up to the size of dim {d} ({n}) in the input "
+            f"tensor"
         )
     return reshape_p(input, shape=(*shape[:d], *infer_shape(given, n), *shape[d + 1 :]))
 

@@ -319,7 +319,7 @@ def norm(
         input = cast_p(input, dtype=numpy_dtype(dtype))
     shape = raw_shape(input)
     if p == "nuc":
-        from .linalg_spectral import matrix_norm
+        from .linalg_norms import matrix_norm
 
         if dim is None and len(shape) != 2:
             raise ShapeError(f"norm(): p='nuc' without dim needs a matrix, got shape {shape}; name two dims")

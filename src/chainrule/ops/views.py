@@ -13,7 +13,8 @@ from ..core.provenance import here
 from ..core.state import state
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
-from .indexing import FULL, getitem_p, select_p
+from .indexing import getitem_p, select_p
+from .keys import FULL
 from .kits import linear, opaque
 from .shape import canonical_dim, mH, permute_p, reshape_p
 
@@ -258,9 +259,7 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
     if length < 0:
         raise ArgumentError(f"narrow(): length must be non-negative, got {length}")
     if not -n <= begin <= n:
-        raise DimensionError(
-            f"Dimension out of range: start (expected to be in range of [{-n}, {n}], but got {begin})"
-        )
+        raise DimensionError(f"Dimension out of range: start (expected to be in range of [{-n}, {n}], but got {begin})")
     begin += n if begin < 0 else 0
     if begin + length > n:
         raise ShapeError(f"start ({begin}) + length ({length}) exceeds dimension size ({n}).")
@@ -273,8 +272,8 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     given = [(d,) if isinstance(d, (int, np.integer)) else tuple(d) for d in (source, destination)]
     if len(given[0]) != len(given[1]):
         raise ShapeError(
-            f"movedim: Invalid source or destination dims: source ({list(given[0])} dims) should contain the same number "
-            f"of dims as destination ({list(given[1])} dims)"
+            f"movedim: Invalid source or destination dims: source ({list(given[0])} dims) should contain the same "
+            f"number of dims as destination ({list(given[1])} dims)"
         )
     src, dst = [[canonical_dim(int(d), ndim) for d in dims] for dims in given]
     for dims, name in ((src, "source"), (dst, "destination")):

@@ -163,7 +163,7 @@ class Rprop(Optimizer):
         state["step"].add_(1)
         shrink, grow = group["etas"]
         turn = (g * state["prev"]).sign()
-        factor = (turn > 0) * (grow - 1.0) + (turn < 0) * (shrink - 1.0) + 1.0
+        factor = turn.clamp(min=0) * (grow - 1.0) - turn.clamp(max=0) * (shrink - 1.0) + 1.0
         state["step_size"].copy_((state["step_size"] * factor).clamp(*group["step_sizes"]))
         g = g * (turn >= 0)
         p.sub_(g.sign() * state["step_size"])

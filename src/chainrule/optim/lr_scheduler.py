@@ -31,11 +31,14 @@ class LRScheduler:
                     )
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
-        self._step_count = 0
         self._begin()
 
     def _begin(self) -> None:
+        """The step that sets the first rates: those of a resumed optimizer are right already."""
+        self._step_count = 0
+        self._is_initial = True
         self.step()
+        self._is_initial = False
 
     def get_lr(self) -> list[float]:
         """The rates for `last_epoch`."""
@@ -105,7 +108,7 @@ class MultiplicativeLR(LambdaLR):
     """Present rate times lr_lambda(epoch)."""
 
     def get_lr(self) -> list[float]:
-        if self.last_epoch == 0:
+        if self._is_initial:
             return self._rates()
         return [rate * f(self.last_epoch) for f, rate in zip(self.lr_lambdas, self._rates(), strict=True)]
 
@@ -189,7 +192,7 @@ class LinearLR(LRScheduler):
     def get_lr(self) -> list[float]:
         if self.last_epoch == 0:
             return [rate * self.start_factor for rate in self._rates()]
-        if self.last_epoch > self.total_iters:
+        if self._is_initial or self.last_epoch > self.total_iters:
             return self._rates()
         span = self.end_factor - self.start_factor
         factor = 1 + span / (self.total_iters * self.start_factor + (self.last_epoch - 1) * span)
@@ -208,7 +211,7 @@ class ExponentialLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        return self._rates() if self.last_epoch == 0 else [rate * self.gamma for rate in self._rates()]
+        return self._rates() if self._is_initial else [rate * self.gamma for rate in self._rates()]
 
     def _closed_form(self) -> list[float]:
         return [base * self.gamma**self.last_epoch for base in self.base_lrs]
@@ -222,7 +225,7 @@ class PolynomialLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        if self.last_epoch == 0 or self.last_epoch > self.total_iters:
+        if self._is_initial or self.last_epoch > self.total_iters:
             return self._rates()
         now, before = 1 - self.last_epoch / self.total_iters, 1 - (self.last_epoch - 1) / self.total_iters
         return [rate * (now / before) ** self.power for rate in self._rates()]
@@ -241,7 +244,7 @@ class CosineAnnealingLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         t, low = self.last_epoch, self.eta_min
-        if t == 0:
+        if self._is_initial:
             return self._rates()
         if self._step_count == 1 and t > 0:
             return [low + (base - low) * (1 + math.cos(t * math.pi / self.T_max)) / 2 for base in self.base_lrs]
@@ -498,7 +501,7 @@ class SequentialLR(LRScheduler):
             group["lr"] = group["initial_lr"]
         for s in schedulers:  # undo the first step that each took when it was made
             s.last_epoch -= 1
-        schedulers[0].step()
+        schedulers[0]._begin()
         self._last_lr = schedulers[0].get_last_lr()
 
     def step(self) -> None:  # type: ignore[override]

@@ -231,12 +231,15 @@ def _registered(hooks: OrderedDict, hook: Callable, prepend: bool) -> RemovableH
     return handle
 
 
+_COUNTERS = {"step", "mu_product", "eta", "mu"}  # numbers with a precision of their own
+
+
 def _restored(name: str, value: Any, p: Tensor) -> Any:
     if hasattr(value, "detach") and not isinstance(value, Tensor):
         value = wrap(value.detach().cpu().numpy().copy())
     if isinstance(value, Tensor):
         data = np.array(value._data)
-        if name != "step" and data.dtype.kind == "f" and raw_dtype(p).kind == "f":
+        if name not in _COUNTERS and data.dtype.kind == "f" and raw_dtype(p).kind == "f":
             data = data.astype(raw_dtype(p))
         return wrap(data)
     if isinstance(value, list):

@@ -70,7 +70,7 @@ class JVPTrace(Level):
             ans = self.lower(prim, tuple(primals), params)
         if prim.n_out == 1:
             tangent = None
-            if live and enabled and is_inexact(raw_dtype(ans)):
+            if live and enabled and not prim.cut and is_inexact(raw_dtype(ans)):
                 if self.outer:
                     tangent = push(prim, tangents, ans, primals, params)
                 else:

@@ -139,22 +139,32 @@ class TapeTrace(Level):
         """Apply a primitive to the lower values and record one node."""
         if not self.alive:
             raise escaped(self.name, prim)
-        raws, edges, recorded = [], [], False
+        raws, edges, recorded, lifted = [], [], False, False
         for a in args:
             if isinstance(a, Tensor):
                 if type(a) is Taped and a._trace is self:
                     edge = a._node
-                    raws.append(a._data)
+                    a = a._data
+                    raws.append(a)
                     edges.append(edge)
                     if edge is not None:
                         recorded = True
+                    if not lifted and isinstance(a, Tensor):
+                        lifted = True
                     continue
                 if type(a) is Tensor and a._node is None and state.stage is None:
                     a = a._data
+                else:
+                    lifted = True
             raws.append(a)
             edges.append(None)
         enabled = state.grad_enabled
-        if self.outer or not enabled:
+        if not lifted and state.stage is None:
+            try:
+                ans = prim.impl(np, *raws, **params)
+            except (ValueError, TypeError, IndexError, OverflowError):
+                ans = bind(prim, tuple(raws), params)  # raises the error that names the operation and the line
+        elif self.outer or not enabled:
             ans = bind(prim, tuple(raws), params)
         else:
             ans = self.lower(prim, tuple(raws), params)
@@ -163,7 +173,7 @@ class TapeTrace(Level):
             t = new_object(Taped)
             t._trace = self
             t._data = ans
-            if recorded and is_inexact(raw_dtype(ans)):
+            if recorded and not prim.cut and is_inexact(raw_dtype(ans)):
                 t._node = make_node(prim, raws, edges, params, ans)
             else:
                 t._node = None

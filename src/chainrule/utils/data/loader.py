@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -32,7 +32,7 @@ def default_convert(data: Any) -> Any:
     return data
 
 
-def default_collate(batch: list) -> Any:
+def default_collate(batch: Sequence) -> Any:
     """One batch from a list of samples: arrays are stacked, numbers become tensors, containers are kept."""
     first = batch[0]
     if isinstance(first, Tensor):
@@ -44,7 +44,7 @@ def default_collate(batch: list) -> Any:
                 f"stack expects each tensor to be equal size, but the samples have shapes {shapes}. Pad them, or give "
                 f"DataLoader a collate_fn of your own."
             )
-        return stack(batch)
+        return stack(list(batch))
     if isinstance(first, (np.ndarray, np.generic)):
         if first.dtype.kind not in "biufc":
             raise ArgumentError(f"default_collate: batch must contain numbers, found an array of dtype {first.dtype}")
@@ -60,11 +60,11 @@ def default_collate(batch: list) -> Any:
     if isinstance(first, Mapping):
         return {k: default_collate([x[k] for x in batch]) for k in first}
     if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(default_collate(list(group)) for group in zip(*batch, strict=True)))
+        return type(first)(*(default_collate(group) for group in zip(*batch, strict=True)))
     if isinstance(first, (list, tuple)):
         if any(len(x) != len(first) for x in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
-        return [default_collate(list(group)) for group in zip(*batch, strict=True)]
+        return [default_collate(group) for group in zip(*batch, strict=True)]
     raise TypeError(
         f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first)}"
     )
@@ -90,7 +90,15 @@ def _start_worker(payload: bytes) -> None:
     _worker_state.update(pickle.loads(payload))
 
 
-def _load(indices: list, seed: int, worker: int) -> Any:
+def _fetch(dataset: Any, indices: Any, collate: Callable) -> Any:
+    """The batch of a list of indices, or the sample of a single one."""
+    if not isinstance(indices, list):
+        return collate(dataset[indices])
+    many = getattr(dataset, "__getitems__", None)
+    return collate(many(indices) if many is not None else [dataset[i] for i in indices])
+
+
+def _load(indices: Any, seed: int, worker: int) -> Any:
     """One batch in a worker; random draws depend on the batch's seed only, so any number of workers gives the same."""
     global _worker
     from ...ops.random import manual_seed
@@ -100,8 +108,7 @@ def _load(indices: list, seed: int, worker: int) -> Any:
     np.random.seed(seed % 2**32)
     if _worker_state["init"] is not None:
         _worker_state["init"](worker)
-    dataset, collate = _worker_state["dataset"], _worker_state["collate"]
-    return collate([dataset[i] for i in indices])
+    return _fetch(_worker_state["dataset"], indices, _worker_state["collate"])
 
 
 class DataLoader:
@@ -186,9 +193,21 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         if self.streaming:
             return self._stream()
-        if self.num_workers:
-            return self._parallel()
-        return self._sequential()
+        return self._parallel() if self.num_workers else self._sequential()
+
+    def _seed(self) -> int:
+        """The seed of workers; drawn without workers too, so that the order of samples does not depend on them."""
+        from ...ops.random import randint
+
+        return int(randint(0, 2**62, (), generator=self.generator).item())
+
+    def _places(self) -> Iterator[Any]:
+        """Lists of indices, one per batch; single indices if there is no batching."""
+        if self.batch_sampler is None:
+            yield from self.sampler or ()
+        else:
+            for indices in self.batch_sampler:
+                yield list(indices)
 
     def _stream(self) -> Iterator[Any]:
         if self.batch_size is None:
@@ -204,20 +223,14 @@ class DataLoader:
             yield self.collate_fn(batch)
 
     def _sequential(self) -> Iterator[Any]:
-        if self.batch_sampler is None:
-            for i in self.sampler or ():
-                yield self.collate_fn(self.dataset[i])
-            return
-        many = getattr(self.dataset, "__getitems__", None)
-        for indices in self.batch_sampler:
-            yield self.collate_fn(many(indices) if many is not None else [self.dataset[i] for i in indices])
+        self._seed()
+        for indices in self._places():
+            yield _fetch(self.dataset, indices, self.collate_fn)
 
     def _parallel(self) -> Iterator[Any]:
         import multiprocessing
 
-        from ...ops.random import randint
-
-        base = int(randint(0, 2**62, (), generator=self.generator).item())
+        base = self._seed()
         content = {
             "dataset": self.dataset,
             "collate": self.collate_fn,
@@ -234,13 +247,12 @@ class DataLoader:
         context = multiprocessing.get_context(
             self.multiprocessing_context or ("fork" if os.name == "posix" else "spawn")
         )
-        batches = iter(self.batch_sampler) if self.batch_sampler is not None else ([i] for i in self.sampler or ())
         workers = self.num_workers
         with ProcessPoolExecutor(workers, context, _start_worker, (payload,)) as pool:
             waiting: deque = deque()
             number = 0
-            for indices in batches:
-                waiting.append(pool.submit(_load, list(indices), base + number, number % workers))
+            for indices in self._places():
+                waiting.append(pool.submit(_load, indices, base + number, number % workers))
                 number += 1
                 if len(waiting) >= workers * (self.prefetch_factor or 2):
                     yield waiting.popleft().result(self.timeout or None)

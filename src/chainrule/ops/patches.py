@@ -9,10 +9,10 @@ from typing import Any
 from ..core.errors import ArgumentError, ShapeError
 from ..core.tape import Spec
 from ..core.value import raw_shape
-from .convolution import crop_from, pad_into, padded_size, per_dim, window_counts, window_slices
 from .kits import linear
 from .pooling import _fold as batch_of_images
 from .shape import permute_p, reshape_p
+from .window_geometry import crop_from, pad_into, padded_size, per_dim, window_counts, window_slices
 
 # ---- records --------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,24 @@
+"""The doors between tensors and the rest of the NumPy world: its protocols, DLPack, the array API, and copies."""
+
+from __future__ import annotations
+
+from ..core.value import Tensor
+from . import interop, pickling, ufuncs
+from .functions import array_function
+
+
+def install() -> None:
+    """Attach the protocols to Tensor."""
+    for name, function in (
+        ("__array_ufunc__", ufuncs.array_ufunc),
+        ("__array_function__", array_function),
+        ("__array__", interop.array),
+        ("__dlpack__", interop.dlpack),
+        ("__dlpack_device__", interop.dlpack_device),
+        ("__array_namespace__", interop.array_namespace),
+        ("__reduce_ex__", pickling.reduce_ex),
+        ("__setstate__", pickling.set_state),
+        ("__copy__", pickling.shallow_copy),
+        ("__deepcopy__", pickling.deep_copy),
+    ):
+        setattr(Tensor, name, function)

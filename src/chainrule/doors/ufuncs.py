@@ -1,0 +1,213 @@
+"""NumPy's ufuncs on tensors: np.sin(t), np.add(array, t), array * t, np.add.reduce(t) ... (`__array_ufunc__`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import numpy_dtype
+from ..core.errors import ArgumentTypeError
+from ..core.value import Tensor, raw_dtype, raw_shape
+from .api import NO_VALUE, cr, no_door, operand, tensor_of, write_result
+
+# ufunc name -> name of the op, where they differ; the rest is looked up under the ufunc's own name
+RENAMED = {
+    "true_divide": "div", "mod": "remainder", "power": "pow", "fabs": "abs", "invert": "bitwise_not",
+    "bitwise_invert": "bitwise_not", "rint": "round", "conjugate": "conj", "degrees": "rad2deg",
+    "radians": "deg2rad", "left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift", "arctan2": "atan2",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
+    "equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge",
+    "gammaln": "lgamma", "psi": "digamma",
+}  # fmt: skip
+SAME = {
+    "add", "subtract", "multiply", "divide", "floor_divide", "negative", "positive", "float_power", "remainder",
+    "fmod", "absolute", "sign", "exp", "exp2", "log", "log2", "log10", "expm1", "log1p", "sqrt", "square",
+    "reciprocal", "gcd", "lcm", "sin", "cos", "tan", "sinh", "cosh", "tanh", "hypot", "deg2rad", "rad2deg",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "logical_and", "logical_or", "logical_xor", "logical_not", "maximum",
+    "minimum", "fmax", "fmin", "isfinite", "isinf", "isnan", "signbit", "copysign", "nextafter", "ldexp", "floor",
+    "ceil", "trunc", "heaviside", "logaddexp", "logaddexp2", "matmul", "erf", "erfc", "erfinv", "logit", "xlogy",
+}  # fmt: skip
+SPECIAL = {
+    "expit", "entr", "erfcx", "i0", "i0e", "i1", "i1e", "log_ndtr", "ndtr", "ndtri", "xlog1py", "zeta", "gammainc",
+    "gammaincc",
+}  # fmt: skip
+REDUCTIONS = {
+    "add": "sum", "multiply": "prod", "maximum": "amax", "minimum": "amin", "logical_and": "all", "logical_or": "any",
+    "logaddexp": "logsumexp",
+}  # fmt: skip
+IDENTITIES = {"add": 0, "multiply": 1, "logical_and": True, "logical_or": False}
+SCANS = {"add": "cumsum", "multiply": "cumprod", "maximum": "cummax", "minimum": "cummin", "logaddexp": "logcumsumexp"}
+
+
+def _cbrt(x: Any) -> Any:
+    return cr.sign(x) * cr.pow(cr.abs(x), 1 / 3)
+
+
+def _divmod(x: Any, y: Any) -> tuple:
+    return cr.floor_divide(x, y), cr.remainder(x, y)
+
+
+def _modf(x: Any) -> tuple:
+    return cr.frac(x), cr.trunc(x)
+
+
+def _vecdot(x: Any, y: Any) -> Any:
+    return (cr.conj(x) * y).sum(-1)
+
+
+def _matvec(x: Any, y: Any) -> Any:
+    return cr.matmul(x, y.unsqueeze(-1)).squeeze(-1)
+
+
+def _vecmat(x: Any, y: Any) -> Any:
+    return cr.matmul(cr.conj(x).unsqueeze(-2), y).squeeze(-2)
+
+
+def _sign(x: Any) -> Any:
+    return cr.sgn(x) if raw_dtype(x).kind == "c" else cr.sign(x)
+
+
+COMPOSED: dict[str, Callable] = {
+    "cbrt": _cbrt, "divmod": _divmod, "modf": _modf, "vecdot": _vecdot, "matvec": _matvec, "vecmat": _vecmat,
+    "sign": _sign,
+}  # fmt: skip
+
+
+def counterpart(name: str) -> Callable | None:
+    """The op that computes what the ufunc `name` computes."""
+    if name in COMPOSED:
+        return COMPOSED[name]
+    if name in RENAMED:
+        return getattr(cr, RENAMED[name])
+    if name in SAME:
+        return getattr(cr, name)
+    if name in SPECIAL:
+        return getattr(cr.special, name)
+    return None
+
+
+def _foreign(x: Any) -> bool:
+    """Does `x` belong to another library that wants a say?"""
+    if isinstance(x, (Tensor, np.ndarray, np.generic)):
+        return isinstance(x, np.ndarray) and type(x).__array_ufunc__ is not np.ndarray.__array_ufunc__
+    return hasattr(type(x), "__array_ufunc__")
+
+
+def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """NumPy's protocol for ufuncs: the op of the same meaning, recorded as always.
+
+    Raises:
+        NoDoorError (TypeError): the ufunc has no counterpart; the message names the nearest op.
+    """
+    if any(_foreign(x) for x in inputs):
+        return NotImplemented
+    name = ufunc.__name__
+    op = counterpart(name)
+    if op is None:
+        raise no_door(f"numpy.{name}")
+    out = kwargs.pop("out", None)
+    if method == "__call__":
+        return _call(name, op, inputs, out, kwargs)
+    if method == "reduce":
+        return write_result(out, _reduce(name, op, *inputs, **kwargs), f"np.{name}.reduce")
+    if method == "accumulate":
+        return write_result(out, _accumulate(name, *inputs, **kwargs), f"np.{name}.accumulate")
+    if method == "outer":
+        a, b = map(tensor_of, inputs)
+        a = a.reshape((*a.shape, *(1,) * b.ndim))
+        return _call(name, op, (a, b), out, kwargs)
+    if method == "at" and name == "add":
+        target, index, value = inputs
+        keys = index if isinstance(index, tuple) else (index,)
+        if not isinstance(target, Tensor):
+            raise no_door("numpy.add.at", "the target is an array; make it a tensor")
+        target.index_put_(tuple(tensor_of(k) for k in keys), tensor_of(value).to(target.dtype), accumulate=True)
+        return None
+    raise no_door(f"numpy.{name}.{method}")
+
+
+def _call(name: str, op: Callable, inputs: tuple, out: Any, kwargs: dict) -> Any:
+    where, dtype = kwargs.pop("where", True), kwargs.pop("dtype", None)
+    for harmless in ("casting", "order", "subok"):
+        kwargs.pop(harmless, None)
+    if kwargs:
+        raise no_door(f"numpy.{name}", f"with the argument {next(iter(kwargs))}")
+    args = [operand(x) for x in inputs]
+    if dtype is not None:
+        args = [tensor_of(x).to(dtype) for x in args]
+    result = op(*args)
+    if where is not True:
+        if out is None:
+            raise ArgumentTypeError(
+                f"np.{name}(..., where=mask) without out= leaves elements undefined; write chainrule.where(mask, a, b)"
+            )
+        before = out[0] if isinstance(out, tuple) else out
+        result = cr.where(tensor_of(where).to(bool), result, tensor_of(before))
+    if isinstance(result, tuple) and out is not None:
+        return tuple(write_result(o, r, f"np.{name}") for o, r in zip(out, result, strict=True))
+    return write_result(out, result, f"np.{name}")
+
+
+def _reduce(
+    name: str,
+    op: Callable,
+    array: Any,
+    axis: Any = 0,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = NO_VALUE,
+    where: Any = True,
+) -> Any:
+    if name not in REDUCTIONS:
+        raise no_door(f"numpy.{name}.reduce")
+    return reduction(REDUCTIONS[name], array, axis, dtype, keepdims, initial, where, op, IDENTITIES.get(name))
+
+
+def reduction(
+    function: str,
+    array: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: Any = False,
+    initial: Any = NO_VALUE,
+    where: Any = True,
+    combine: Any = None,
+    identity: Any = None,
+) -> Any:
+    """A reduction with NumPy's arguments: `initial` is combined in, elements outside `where` count as `identity`."""
+    x = tensor_of(array)
+    if dtype is not None:
+        x = x.to(numpy_dtype(dtype))
+    if where is not True and where is not NO_VALUE:
+        if identity is None:
+            if initial is NO_VALUE:
+                raise ArgumentTypeError(f"{function} with where= needs initial=, for what an empty selection gives")
+            identity = initial
+        x = cr.where(tensor_of(where).to(bool), x, identity)
+    keep = False if keepdims is NO_VALUE else bool(keepdims)
+    dims = tuple(range(x.ndim)) if axis is None else axis
+    if function == "prod" and isinstance(dims, tuple):
+        result = x
+        for d in sorted((d % max(x.ndim, 1) for d in dims), reverse=True):
+            result = cr.prod(result, d, keepdim=keep)
+        if not dims:
+            result = x * 1
+    elif dims == ():
+        result = x.to(bool) if function in ("all", "any") else x * 1
+    else:
+        result = getattr(cr, function)(x, dims, keepdim=keep)
+    return result if initial is NO_VALUE else combine(result, initial)
+
+
+def _accumulate(name: str, array: Any, axis: int = 0, dtype: Any = None) -> Any:
+    if name not in SCANS:
+        raise no_door(f"numpy.{name}.accumulate")
+    x = tensor_of(array)
+    if dtype is not None:
+        x = x.to(numpy_dtype(dtype))
+    if raw_shape(x) == ():
+        raise ArgumentTypeError(f"np.{name}.accumulate: cannot accumulate on a 0-d tensor; write x.reshape(1)")
+    result = getattr(cr, SCANS[name])(x, axis)
+    return result[0] if isinstance(result, tuple) else result
