@@ -1,64 +1,133 @@
-"""chainrule: automatic differentiation with PyTorch's habits, NumPy's arrays and JAX's transformations."""
+"""chainrule: automatic differentiation with PyTorch's habits, NumPy's arrays and JAX's transformations.
 
+>>> import chainrule as cr
+>>> x = cr.tensor([1.0, 2.0], requires_grad=True)
+>>> (x ** 2).sum().backward()
+>>> x.grad
+tensor([2., 4.])
+
+The public names are those of the families of operations below (each module's `__all__`), of tensor/ and core/, and the
+namespaces at the end, which are imported when first used.
+"""
+
+# ruff: noqa: F403, I001 (families are star-imported by their __all__, and order matters where names hide Python's)
 from importlib import import_module as _import_module
+from math import e, inf, nan, pi
 
-from .core.dtypes import *  # noqa: F403
+from . import autograd
+from .core.dtypes import (
+    bfloat16,
+    can_cast,
+    complex64,
+    complex128,
+    dtype,
+    finfo,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    iinfo,
+    int8,
+    int16,
+    int32,
+    int64,
+    promote_types,
+    result_type,
+    set_default_dtype,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
 from .core.value import Tensor
-from .tensor import attributes as _attributes
+from .ops.activations import *
+from .ops.adaptive_pooling import *
+from .ops.arithmetic import *
+from .ops.attention import *
+from .ops.bitwise import *
+from .ops.calculus import *
+from .ops.classification_losses import *
+from .ops.comparison import *
+from .ops.complex import *
+from .ops.contraction import *
+from .ops.convolution import *
+from .ops.ctc import *
+from .ops.diagonal import *
+from .ops.distance import *
+from .ops.dropout import *
+from .ops.embedding import *
+from .ops.exponential import *
+from .ops.extrema import *
+from .ops.histograms import *
+from .ops.hyperbolic import *
+from .ops.indexing import *
+from .ops.joining import *
+from .ops.losses import *
+from .ops.masks import *
+from .ops.matrix import *
+from .ops.normalization import *
+from .ops.padding import *
+from .ops.patches import *
+from .ops.pooling import *
+from .ops.products import *
+from .ops.quantiles import *
+from .ops.random import *
+from .ops.rearrange import *
+from .ops.reductions import *
+from .ops.resampling import *
+from .ops.rounding import *
+from .ops.scans import *
+from .ops.scatter import *
+from .ops.shape import *
+from .ops.softmax import *
+from .ops.sorting import *
+from .ops.special import *
+from .ops.statistics import *
+from .ops.trigonometric import *
+from .ops.views import *
+from .ops.windows import *
+from .ops.arithmetic import add_op as _add, div_op as _div, neg_op as _neg, sub_op as _sub
+from .tensor.attributes import Size, device
+from .tensor.creation import *
+from .tensor.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .tensor.printing import get_printoptions, printoptions, set_printoptions
+from .tensor.random import fork_rng
+from .tensor.why import where as where_made
+from .tensor.why import why_nan, why_none
+
+from . import doors as _doors
+from .tensor import autograd as _autograd
+from .tensor import conversion as _conversion
+from .tensor import creation as _creation
+from .tensor import hooks as _hooks
+from .tensor import inplace as _inplace
 from .tensor import methods as _methods
 from .tensor import operators as _operators
-from .tensor.attributes import Size, device
+from .tensor import printing as _printing
+from .tensor import random as _random
 
-for _name in (
-    "safe arithmetic exponential trigonometric hyperbolic rounding comparison bitwise complex special "
-    "reductions extrema scans sorting statistics quantiles histograms calculus "
-    "shape views rearrange patches joining indexing scatter masks diagonal "
-    "contraction matrix fourier windows "
-    "activations softmax losses classification_losses ctc convolution pooling adaptive_pooling normalization embedding "
-    "padding resampling attention distance dropout random"
-).split():
-    try:
-        _module = _import_module(f".ops.{_name}", __name__)
-    except ModuleNotFoundError:
-        continue
-    except Exception as _error:  # temporary, while several modules are being written at once
-        import sys as _sys
-        print("BROKEN", _name, repr(_error)[:200], file=_sys.stderr)
-        continue
-    for _public in getattr(_module, "__all__", ()):
-        globals()[_public] = getattr(_module, _public)
-    _methods.attach(_module)
-try:
-    from .tensor.creation import *  # noqa: F403
-except ModuleNotFoundError:
-    pass
-from .ops import arithmetic as _arithmetic
-_hot = {"add": _arithmetic.add_op, "sub": _arithmetic.sub_op, "div": _arithmetic.div_op, "neg": _arithmetic.neg_op}
-_operators.attach_operators(globals(), _hot)
-from . import autograd
-from .tensor import autograd as _autograd, hooks as _hooks, inplace as _inplace
-from .tensor.modes import *  # noqa: F403
-from .tensor.modes import no_grad, enable_grad, set_grad_enabled, inference_mode, is_grad_enabled, is_inference_mode_enabled
-from .tensor.why import where as where_made, why_nan, why_none
-_inplace.install(); _hooks.install(); _autograd.install()
-for _name in "tensor.creation tensor.conversion tensor.random tensor.printing doors".split():
-    try:
-        _module = _import_module(f".{_name}", __name__)
-    except ModuleNotFoundError:
-        continue
-    for _public in getattr(_module, "__all__", ()):
-        globals()[_public] = getattr(_module, _public)
-    try:
-        _module.install()
-    except NameError as _error:  # temporary, while several modules are being written at once
-        print("BROKEN install", _error)
-from .core.dtypes import bool_ as bool, float32 as float, float64 as double, float16 as half, int64 as long
-from .core.dtypes import int32 as int, int16 as short, complex64 as cfloat, complex128 as cdouble
+_methods.attach_families()
+_operators.attach_operators(globals(), {"add": _add, "sub": _sub, "div": _div, "neg": _neg})
+for _part in (_inplace, _hooks, _autograd, _creation, _conversion, _random, _printing, _doors):
+    _part.install()
+
+__version__ = "0.1.0"
+
+# PyTorch's second names; last, because some hide Python's own in this namespace.
+double, half, cfloat, cdouble, long, short = float64, float16, complex64, complex128, int64, int16
+from .core.dtypes import bool_ as bool, float32 as float, int32 as int  # noqa: E402
+
+_NAMESPACES = ("articles", "fft", "func", "graph", "linalg", "methods", "nn", "optim", "special", "utils")
 
 
-def __getattr__(name):
-    if name in ("nn", "optim", "utils", "func", "linalg", "fft", "special", "graph", "train", "estimators", "explain"):
-        module = _import_module(f".{name}", __name__)
-        globals()[name] = module
-        return module
-    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+def __getattr__(name: str) -> object:
+    if name in _NAMESPACES:
+        return _import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,6 @@ tensor([[4., 0.],
 """
 
 from .core.errors import LinAlgError
-from .ops.contraction import linalg_cross as cross
 from .ops.contraction import matmul, vecdot
 from .ops.determinant import det, slogdet
 from .ops.linalg_basic import diagonal, inv, inv_ex, matrix_exp, matrix_power, multi_dot, tensorinv, vander
@@ -18,6 +17,7 @@ from .ops.linalg_lu import lu, lu_factor, lu_factor_ex, lu_solve
 from .ops.linalg_norms import cond, lstsq, matrix_norm, matrix_rank, norm, pinv, vector_norm
 from .ops.linalg_spectral import eig, eigh, eigvals, eigvalsh, svd, svdvals
 from .ops.linalg_systems import solve, solve_ex, solve_triangular, tensorsolve
+from .ops.products import linalg_cross as cross
 
 # fmt: off
 __all__ = [

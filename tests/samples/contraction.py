@@ -66,13 +66,20 @@ case(
 )
 case(
     "bmm",
-    lambda rng: [*pairs(rng, ((2, 2, 3), (2, 3, 4)), ((0, 2, 3), (0, 3, 1))), Sample((cplx(rng, 2, 2, 3), cplx(rng, 2, 3, 1)))],
+    lambda rng: [
+        *pairs(rng, ((2, 2, 3), (2, 3, 4)), ((0, 2, 3), (0, 3, 1))),
+        Sample((cplx(rng, 2, 2, 3), cplx(rng, 2, 3, 1))),
+    ],
     Bad((np.ones((2, 3)), np.ones((3, 2))), RuntimeError, "must be a 3D tensor"),
     Bad((np.ones((2, 2, 3)), np.ones((2, 4, 2))), RuntimeError, "first two dimensions of batch2"),
 )
 case(
     "mv",
-    lambda rng: [*pairs(rng, ((2, 3), (3,)), ((0, 3), (3,))), Sample((cplx(rng, 2, 3), cplx(rng, 3))), Sample((INTS, INTS[0]))],
+    lambda rng: [
+        *pairs(rng, ((2, 3), (3,)), ((0, 3), (3,))),
+        Sample((cplx(rng, 2, 3), cplx(rng, 3))),
+        Sample((INTS, INTS[0])),
+    ],
     Bad((np.ones((2, 3)), np.ones((3, 2))), RuntimeError, "vector expected"),
     Bad((np.ones((2, 3)), np.ones(2)), RuntimeError, "size mismatch"),
 )
@@ -117,7 +124,7 @@ case("outer", all_pairs, NOT_1D)
 case("ger", all_pairs, NOT_1D)
 
 
-# ---- products with a sum ----------------------------------------------------------------------------------------------
+# ---- products with a sum --------------------------------------------------------------------------------------------
 
 
 def with_sum(*shapes):
@@ -132,11 +139,23 @@ def with_sum(*shapes):
 
 
 WIDE = "does not expand"
-case("addmm", with_sum((2, 4), (2, 3), (3, 4)), Bad((np.ones((5, 2, 2)), np.ones((2, 2)), np.ones((2, 2))), RuntimeError, WIDE))
+case(
+    "addmm",
+    with_sum((2, 4), (2, 3), (3, 4)),
+    Bad((np.ones((5, 2, 2)), np.ones((2, 2)), np.ones((2, 2))), RuntimeError, WIDE),
+)
 case("addmv", with_sum((2,), (2, 3), (3,)), Bad((np.ones((2, 2)), np.ones((2, 2)), np.ones(2)), RuntimeError, WIDE))
 case("addr", with_sum((2, 4), (2,), (4,)), Bad((np.ones((2, 4)), np.ones((2, 1)), np.ones(4)), RuntimeError, "1-D"))
-case("addbmm", with_sum((2, 4), (5, 2, 3), (5, 3, 4)), Bad((np.ones(4), np.ones((2, 3)), np.ones((3, 4))), RuntimeError, "3D"))
-case("baddbmm", with_sum((5, 2, 4), (5, 2, 3), (5, 3, 4)), Bad((np.ones(4), np.ones((2, 3)), np.ones((3, 4))), RuntimeError, "3D"))
+case(
+    "addbmm",
+    with_sum((2, 4), (5, 2, 3), (5, 3, 4)),
+    Bad((np.ones(4), np.ones((2, 3)), np.ones((3, 4))), RuntimeError, "3D"),
+)
+case(
+    "baddbmm",
+    with_sum((5, 2, 4), (5, 2, 3), (5, 3, 4)),
+    Bad((np.ones(4), np.ones((2, 3)), np.ones((3, 4))), RuntimeError, "3D"),
+)
 
 
 def affine(rng):
@@ -163,7 +182,7 @@ case(
 )
 case("nn.functional.bilinear", twice_linear)
 
-# ---- einsum -----------------------------------------------------------------------------------------------------------
+# ---- einsum ---------------------------------------------------------------------------------------------------------
 
 EQUATIONS = [
     ("ij,jk->ik", (2, 3), (3, 4)),
@@ -247,8 +266,14 @@ def chains(rng):
 case("chain_matmul", chains, UNEQUAL, Bad((np.ones(3), np.ones(3)), RuntimeError, "dimension is not 2"))
 case(
     "linalg.multi_dot",
-    lambda rng: [Sample((list(s.args),)) for s in chains(rng)[1:]]
-    + [Sample((arrays(rng, (2,), (2, 3), (3, 4), (4,)),)), Sample((arrays(rng, (2,), (2, 3)),)), Sample((arrays(rng, (2,), (2,)),))],
+    lambda rng: (
+        [Sample((list(s.args),)) for s in chains(rng)[1:]]
+        + [
+            Sample((arrays(rng, (2,), (2, 3), (3, 4), (4,)),)),
+            Sample((arrays(rng, (2,), (2, 3)),)),
+            Sample((arrays(rng, (2,), (2,)),)),
+        ]
+    ),
     Bad(([np.ones((2, 2))],), RuntimeError, "at least 2"),
     Bad(([np.ones((2, 2)), np.ones((2, 2, 2)), np.ones((2, 2))],), RuntimeError, "2D"),
 )
@@ -278,5 +303,7 @@ def crosses(rng):
 
 
 SHORT = Bad((np.ones((2, 4)), np.ones((2, 4))), RuntimeError, "size 3|length 3")
-case("cross", lambda rng: [*crosses(rng), *(Sample((x, y), {"dim": 0}) for x, y in [arrays(rng, (3, 2), (3, 2))])], SHORT)
+case(
+    "cross", lambda rng: [*crosses(rng), *(Sample((x, y), {"dim": 0}) for x, y in [arrays(rng, (3, 2), (3, 2))])], SHORT
+)
 case("linalg.cross", lambda rng: [*crosses(rng), *pairs(rng, ((4, 1, 3), (1, 2, 3)))], SHORT)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..core.dtypes import F32, F64, is_inexact, result_dtype
 from ..core.eager import bind, cast_to, write_out
-from ..core.errors import ArgumentError, ShapeError
+from ..core.errors import ShapeError
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
 from .broadcasting import unbroadcast
-from .einsum import conj, contract_p, einsum
+from .einsum import conj, einsum
 from .kits import add_terms, broadcast_shapes, opaque, pad_rank
 from .kits import bilinear as bilinear_kit
 from .reductions import sum_p
@@ -44,7 +43,7 @@ def with_dim(x: Any, dim: int) -> Any:
     return reshape_p(x, shape=(*shape[:at], 1, *shape[at:]))
 
 
-def _mismatch(a: tuple, b: tuple) -> ShapeError:
+def mismatch(a: tuple, b: tuple) -> ShapeError:
     """PyTorch's error for operands of matmul that do not fit."""
     if not a or not b:
         text = f"both arguments to matmul need to be at least 1D, but they are {len(a)}D and {len(b)}D"
@@ -78,13 +77,13 @@ def _matmul_impl(xp: Any, x: Any, y: Any) -> Any:
             return xp.matmul(x.astype(F32), y.astype(F32)).astype(dtype)
         return xp.matmul(x, y)
     except ValueError:
-        raise _mismatch(x.shape, y.shape) from None
+        raise mismatch(x.shape, y.shape) from None
 
 
 def _matmul_aval(x: Any, y: Any) -> Spec:
     a, b = tuple(x.shape), tuple(y.shape)
     if not a or not b or a[-1] != (b[-2] if len(b) > 1 else b[0]):
-        raise _mismatch(a, b)
+        raise mismatch(a, b)
     lead = broadcast_shapes(a[:-2], b[:-2])
     return Spec((*lead, *a[-2:-1], *(b[-1:] if len(b) > 1 else ())), np.result_type(x.dtype, y.dtype))
 
@@ -137,7 +136,7 @@ matmul_p = bilinear_kit(
 )
 
 
-def _promoted(*operands: Any) -> list:
+def promoted(*operands: Any) -> list:
     dtype = result_dtype(operands)
     return [cast_to(x if hasattr(x, "shape") else np.asarray(x), dtype) for x in operands]
 
@@ -159,14 +158,14 @@ def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
         dtype = input._data.dtype
         if (dtype is F32 or dtype is F64) and other._data.dtype is dtype:
             return bind(matmul_p, (input, other), {})
-    x, y = _promoted(input, other)
+    x, y = promoted(input, other)
     if not raw_shape(x) or not raw_shape(y):
-        raise _mismatch(raw_shape(x), raw_shape(y))
+        raise mismatch(raw_shape(x), raw_shape(y))
     result = matmul_p(x, y)
     return result if out is None else write_out(out, result)
 
 
-def _ranks(name: str, needed: str, *pairs: tuple[Any, int]) -> None:
+def check_ranks(name: str, needed: str, *pairs: tuple[Any, int]) -> None:
     """Check numbers of dimensions: `needed` is PyTorch's text of what the operands must be."""
     shapes = [raw_shape(x) for x, _ in pairs]
     for shape, (_, n) in zip(shapes, pairs, strict=True):
@@ -181,15 +180,15 @@ def mm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     >>> cr.mm(cr.tensor([[1., 2.]]), cr.tensor([[3.], [4.]]))
     tensor([[11.]])
     """
-    _ranks("mm", "self must be a matrix", (input, 2))
-    _ranks("mm", "mat2 must be a matrix", (mat2, 2))
+    check_ranks("mm", "self must be a matrix", (input, 2))
+    check_ranks("mm", "mat2 must be a matrix", (mat2, 2))
     return matmul(input, mat2, out=out)
 
 
 def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     """Matrix products of two batches: (b, n, k) x (b, k, m) -> (b, n, m); no broadcasting."""
-    _ranks("bmm", "batch1 must be a 3D tensor", (input, 3))
-    _ranks("bmm", "batch2 must be a 3D tensor", (mat2, 3))
+    check_ranks("bmm", "batch1 must be a 3D tensor", (input, 3))
+    check_ranks("bmm", "batch2 must be a 3D tensor", (mat2, 3))
     a, b = raw_shape(input), raw_shape(mat2)
     if a[0] != b[0] or a[2] != b[1]:
         raise ShapeError(
@@ -202,7 +201,7 @@ def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
 def mv(input: Any, vec: Any, *, out: Any = None) -> Any:
     """Product of a matrix (n, k) and a vector (k,): (n,)."""
     a, b = raw_shape(input), raw_shape(vec)
-    _ranks("mv", f"vector + matrix @ vector expected, got {len(b)}, {len(a)}, {len(b)}", (input, 2), (vec, 1))
+    check_ranks("mv", f"vector + matrix @ vector expected, got {len(b)}, {len(a)}, {len(b)}", (input, 2), (vec, 1))
     return matmul(input, vec, out=out)
 
 
@@ -214,42 +213,23 @@ def dot(input: Any, tensor: Any, *, out: Any = None) -> Any:
     tensor(7)
     """
     a, b = raw_shape(input), raw_shape(tensor)
-    _ranks("dot", f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors", (input, 1), (tensor, 1))
+    check_ranks("dot", f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors", (input, 1), (tensor, 1))
     return matmul(input, tensor, out=out)
 
 
 def vdot(input: Any, other: Any, *, out: Any = None) -> Any:
     """Inner product of two vectors, with the first one conjugated."""
     a, b = raw_shape(input), raw_shape(other)
-    _ranks("vdot", f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors", (input, 1), (other, 1))
+    check_ranks("vdot", f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors", (input, 1), (other, 1))
     return matmul(conj(input), other, out=out)
 
 
 def vecdot(x: Any, y: Any, *, dim: int = -1, axis: int | None = None, out: Any = None) -> Any:
     """Inner products sum(conj(x) y) over one dimension; the others broadcast."""
-    x, y = _promoted(x, y)
+    x, y = promoted(x, y)
     shape = broadcast_shapes(raw_shape(x), raw_shape(y))
     product = conj(x) * y
     result = sum_p(product, axes=(canonical_dim(dim if axis is None else axis, len(shape)),), keepdims=False)
-    return result if out is None else write_out(out, result)
-
-
-def inner(input: Any, other: Any, *, out: Any = None) -> Any:
-    """Sum of products over the last dimension of both: result dimensions are input's others, then other's others.
-
-    >>> import chainrule as cr
-    >>> cr.inner(cr.tensor([1, 2, 3]), cr.tensor([0, 2, 1]))
-    tensor(7)
-    """
-    a, b = raw_shape(input), raw_shape(other)
-    if not a or not b:
-        result = input * other
-    elif a[-1] != b[-1]:
-        raise ShapeError(
-            f"inner() the last dimension must match on both input tensors but got shapes {list(a)} and {list(b)}"
-        )
-    else:
-        result = tensordot(input, other, ([-1], [-1]))
     return result if out is None else write_out(out, result)
 
 
@@ -264,7 +244,7 @@ def outer(input: Any, vec2: Any, *, out: Any = None) -> Any:
     for name, x in (("self", input), ("vec2", vec2)):
         if len(raw_shape(x)) != 1:
             raise ShapeError(f"outer: Expected 1-D argument {name}, but got {len(raw_shape(x))}-D of {raw_shape(x)}")
-    x, y = _promoted(input, vec2)
+    x, y = promoted(input, vec2)
     result = with_dim(x, -1) * y
     return result if out is None else write_out(out, result)
 
@@ -289,7 +269,7 @@ def _linear_impl(xp: Any, x: Any, w: Any, b: Any = None) -> Any:
     a = x.shape
     if not a or a[-1] != w.shape[1]:
         rows = (int(np.prod(a[:-1])), a[-1]) if a else (1, 1)
-        raise _mismatch(rows, w.shape[::-1])
+        raise mismatch(rows, w.shape[::-1])
     flat = x if len(a) == 2 else x.reshape((int(np.prod(a[:-1])), a[-1]))
     y = _matmul_impl(xp, flat, w.T)
     if b is not None:
@@ -300,7 +280,7 @@ def _linear_impl(xp: Any, x: Any, w: Any, b: Any = None) -> Any:
 def _linear_aval(x: Any, w: Any, b: Any = None) -> Spec:
     a = tuple(x.shape)
     if not a or a[-1] != w.shape[1]:
-        raise _mismatch((int(np.prod(a[:-1])), a[-1]) if a else (1, 1), tuple(w.shape)[::-1])
+        raise mismatch((int(np.prod(a[:-1])), a[-1]) if a else (1, 1), tuple(w.shape)[::-1])
     return Spec((*a[:-1], w.shape[0]), x.dtype)
 
 
@@ -350,7 +330,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     args = (input, weight) if bias is None else (input, weight, bias)
     dtype = raw_dtype(input)
     if any([raw_dtype(a) != dtype for a in args]):
-        args = tuple(_promoted(*args))
+        args = tuple(promoted(*args))
     if len(raw_shape(weight)) == 2:
         return bind(linear_p, args, {})
     if len(raw_shape(weight)) != 1:
@@ -395,8 +375,8 @@ def _blend(input: Any, product: Any, beta: Any, alpha: Any, out: Any) -> Any:
 
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
     """beta input + alpha (mat1 @ mat2), for matrices; `input` broadcasts."""
-    _ranks("addmm", "mat1 must be a matrix", (mat1, 2))
-    _ranks("addmm", "mat2 must be a matrix", (mat2, 2))
+    check_ranks("addmm", "mat1 must be a matrix", (mat1, 2))
+    check_ranks("addmm", "mat2 must be a matrix", (mat2, 2))
     return _blend(input, matmul(mat1, mat2), beta, alpha, out)
 
 
@@ -421,182 +401,13 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 
     return _blend(input, sum_p(product, axes=(0,), keepdims=False), beta, alpha, out)
 
 
-# ---- several dimensions, several factors -----------------------------------------------------------------------------
-
-
-def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
-    """Sum of products over pairs of dimensions: `dims` = (of a, of b), or the number of a's last and b's first ones.
-
-    >>> import chainrule as cr
-    >>> cr.tensordot(cr.ones(2, 3, 4), cr.ones(4, 3), dims=([2, 1], [0, 1]))
-    tensor([12., 12.])
-    """
-    sa, sb = raw_shape(a), raw_shape(b)
-    if isinstance(dims, (int, np.integer)):
-        if dims < 0:
-            raise ArgumentError(f"tensordot expects dims >= 0, but got dims={dims}")
-        if dims > min(len(sa), len(sb)):
-            raise ArgumentError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims} for {sa} and {sb}")
-        da, db = list(range(len(sa) - dims, len(sa))), list(range(dims))
-    else:
-        pairs = dims.tolist() if hasattr(dims, "tolist") else dims
-        da, db = ([int(d) for d in (some if isinstance(some, (list, tuple)) else [some])] for some in pairs)
-    if len(da) != len(db):
-        raise ShapeError(f"both dimension lists should have same length: got {da} and {db}")
-    da, db = [canonical_dim(d, len(sa)) for d in da], [canonical_dim(d, len(sb)) for d in db]
-    la, lb = list(range(len(sa))), list(range(len(sa), len(sa) + len(sb)))
-    for i, j in zip(da, db, strict=True):
-        if sa[i] != sb[j] and 1 not in (sa[i], sb[j]):
-            raise ShapeError(
-                f"contracted dimensions need to match, but first has size {sa[i]} in dim {i} and second has size "
-                f"{sb[j]} in dim {j}: shapes {sa} and {sb}"
-            )
-        lb[j] = la[i]
-    a, b = _promoted(a, b)
-    sizes = dict(zip(lb, sb)) | {label: n for label, n in zip(la, sa) if n != 1 or label not in lb}
-    rest = [i for i in la if i not in da] + [label for j, label in enumerate(lb) if j not in db]
-    pairs = []
-    for x, labels, shape in ((a, la, sa), (b, lb, sb)):
-        kept = [n == sizes[label] for label, n in zip(labels, shape, strict=True)]
-        some = tuple(n for n, k in zip(shape, kept, strict=True) if k)
-        pairs.append((x if all(kept) else reshape_p(x, shape=some), tuple(q for q, k in zip(labels, kept) if k)))
-    every = tuple(sizes.get(label, 1) for label in range(len(sa) + len(sb)))
-    (x, xl), (y, yl) = pairs
-    result = contract_p(x, y, spec=((xl, yl), tuple(rest), every))
-    return result if out is None else write_out(out, result)
-
-
-def cheapest_order(sizes: tuple[int, ...]) -> list[list[int]]:
-    """split[i][j]: after which matrix to cut the product of matrices i..j, so that few multiplications are needed.
-
-    Matrix i has shape (sizes[i], sizes[i + 1]). Source: Cormen et al., Introduction to Algorithms, 15.2.
-    """
-    n = len(sizes) - 1
-    cost = [[0] * n for _ in range(n)]
-    split = [[0] * n for _ in range(n)]
-    for length in range(1, n):
-        for i in range(n - length):
-            j = i + length
-            found = [(cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)]
-            cost[i][j], split[i][j] = min(found)
-    return split
-
-
-def product_of(matrices: Any) -> Any:
-    """Product of matrices, in the cheapest order."""
-    shapes = [raw_shape(m) for m in matrices]
-    for a, b in pairwise(shapes):
-        if a[1] != b[0]:
-            raise _mismatch(a, b)
-    return _between(matrices, cheapest_order((*(s[0] for s in shapes), shapes[-1][1])), 0, len(matrices) - 1)
-
-
-def _between(matrices: Any, split: list[list[int]], i: int, j: int) -> Any:
-    """Product of matrices i..j."""
-    if i == j:
-        return matrices[i]
-    k = split[i][j]
-    return matmul(_between(matrices, split, i, k), _between(matrices, split, k + 1, j))
-
-
-def chain_matmul(*matrices: Any, out: Any = None) -> Any:
-    """Product of matrices, multiplied in the order that needs the fewest multiplications."""
-    if not matrices:
-        raise ArgumentError("chain_matmul(): Expected one or more matrices; write chain_matmul(a, b, c)")
-    for m in matrices:
-        _ranks("chain_matmul", "Tensor dimension is not 2", (m, 2))
-    result = product_of(list(matrices))
-    return result if out is None else write_out(out, result)
-
-
-# ---- distances and cross products ------------------------------------------------------------------------------------
-
-
-def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
-    """p-norm distances between all rows of x1 (..., n, d) and x2 (..., m, d): (..., n, m). The derivative at 0 is 0.
-
-    >>> import chainrule as cr
-    >>> cr.cdist(cr.tensor([[0., 0.]]), cr.tensor([[3., 4.], [0., 1.]]))
-    tensor([[5., 1.]])
-    """
-    from .statistics import vector_norm_p
-
-    a, b = raw_shape(x1), raw_shape(x2)
-    for name, s in (("X1", a), ("X2", b)):
-        if len(s) < 2:
-            raise ShapeError(f"cdist only supports at least 2D tensors, {name} got: {len(s)}D of shape {s}")
-    if a[-1] != b[-1]:
-        raise ShapeError(f"X1 and X2 must have the same number of columns. X1: {a[-1]} X2: {b[-1]}")
-    if p < 0:
-        raise ArgumentError(f"cdist only supports non-negative p values, got {p}")
-    modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
-    if compute_mode not in modes:
-        raise ArgumentError(f"{compute_mode} is not a valid value for compute_mode; write one of {modes}")
-    x1, x2 = _promoted(x1, x2)
-    away = with_dim(x1, -2) - reshape_p(x2, shape=(*b[:-2], 1, *b[-2:]))
-    n = len(raw_shape(away))
-    if 0 in raw_shape(away):
-        return sum_p(away, axes=(n - 1,), keepdims=False)
-    return vector_norm_p(away, ord=float(p), axes=(n - 1,), keepdims=False)
-
-
-def _cross_batch(prim: Any, args: Any, is_batched: Any, *, axis: int) -> Any:
-    from .reductions import all_batched
-
-    return prim(*all_batched(args, is_batched), axis=axis + 1)
-
-
-cross_p = bilinear_kit(
-    "cross",
-    lambda xp, x, y, *, axis: xp.cross(x, y, axis=axis),
-    lambda x, y, *, axis: Spec(tuple(x.shape), x.dtype),
-    lambda g, ans, x, y, *, axis: cross_p(y, g, axis=axis),
-    lambda g, ans, x, y, *, axis: cross_p(g, x, axis=axis),
-    _cross_batch,
-    notation="{} x {}",
-    doc="Cross product of vectors along `axis`, of size 3.",
-    backward_name="LinalgCrossBackward0",
-)
-
-
-def linalg_cross(input: Any, other: Any, *, dim: int = -1, axis: int | None = None, out: Any = None) -> Any:
-    """Cross product of vectors along `dim`, which has size 3; the other dimensions broadcast.
-
-    >>> import chainrule as cr
-    >>> cr.linalg.cross(cr.tensor([1., 0., 0.]), cr.tensor([0., 1., 0.]))
-    tensor([0., 0., 1.])
-    """
-    a, b = raw_shape(input), raw_shape(other)
-    if len(a) != len(b):
-        raise ShapeError(f"linalg.cross: inputs must have the same number of dimensions: got {a} and {b}")
-    at = canonical_dim(dim if axis is None else axis, len(a))
-    if not a or a[at] != 3 or b[at] != 3:
-        raise ShapeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got shapes {a} and {b}")
-    shape = broadcast_shapes(a, b)
-    x, y = (v if raw_shape(v) == shape else broadcast_to_p(v, shape=shape) for v in _promoted(input, other))
-    result = cross_p(x, y, axis=at)
-    return result if out is None else write_out(out, result)
-
-
-def cross(input: Any, other: Any, dim: int | None = None, *, axis: int | None = None, out: Any = None) -> Any:
-    """Cross product of vectors along `dim` (default: the first dimension of size 3)."""
-    dim = dim if axis is None else axis
-    if dim is None:
-        shape = broadcast_shapes(raw_shape(input), raw_shape(other))
-        dim = next((i for i, n in enumerate(shape) if n == 3), None)
-        if dim is None:
-            raise ShapeError(f"no dimension of size 3 in input: shape {shape}")
-    return linalg_cross(input, other, dim=dim, out=out)
-
-
 # fmt: off
 __all__ = [
-    "matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "outer", "ger", "tensordot", "einsum", "chain_matmul",
-    "addmm", "addmv", "addr", "addbmm", "baddbmm", "bilinear", "cdist", "cross",
+    "matmul", "mm", "bmm", "mv", "dot", "vdot", "outer", "ger", "addmm", "addmv", "addr", "addbmm", "baddbmm",
+    "bilinear", "einsum",
 ]
 METHODS = (
-    "matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "outer", "ger",
-    "addmm", "addmv", "addr", "addbmm", "baddbmm", "cross",
+    "matmul", "mm", "bmm", "mv", "dot", "vdot", "outer", "ger", "addmm", "addmv", "addr", "addbmm", "baddbmm",
 )
 # fmt: on
 INPLACE = ("addmm", "addmv", "addr", "addbmm", "baddbmm")

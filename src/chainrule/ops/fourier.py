@@ -104,9 +104,7 @@ c2r_p = linear(
     aval=lambda x, *, axis, n, norm: Spec(
         tuple(n if i == axis else m for i, m in enumerate(x.shape)), _real_of(x.dtype)
     ),
-    transpose=lambda g, ans, x, *, axis, n, norm: _both_halves(
-        r2c_p(g, axis=axis, norm=OTHER[norm]), axis, n, False
-    ),
+    transpose=lambda g, ans, x, *, axis, n, norm: _both_halves(r2c_p(g, axis=axis, norm=OTHER[norm]), axis, n, False),
     batch=lambda prim, args, b, *, axis, n, norm: prim(args[0], axis=axis + 1, n=n, norm=norm),
     notation="irfft({})",
     doc="Inverse transform of half spectra (n // 2 + 1 values over one axis) to n real values.",

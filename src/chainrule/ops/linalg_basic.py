@@ -17,9 +17,10 @@ from ..core.eager import cast_to
 from ..core.errors import ArgumentError, DTypeError, LinAlgError, ShapeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
-from .contraction import matmul, mH, product_of, with_dim
+from .contraction import matmul, mH, with_dim
 from .einsum import contract
 from .kits import linear, opaque, pad_rank
+from .products import product_of
 from .reductions import finish_out, return_type
 from .shape import broadcast_to_p, cast_p, reshape_p
 
@@ -115,8 +116,10 @@ def zero_pivots(x: np.ndarray) -> np.ndarray:
 
 triangle_p = linear(
     "triangle",
-    lambda xp, x, *, upper, scale: (xp.triu(x, 1) if upper else xp.tril(x, -1))
-    + (x * xp.eye(*x.shape[-2:], dtype=x.dtype) * scale if scale else 0),
+    lambda xp, x, *, upper, scale: (
+        (xp.triu(x, 1) if upper else xp.tril(x, -1))
+        + (x * xp.eye(*x.shape[-2:], dtype=x.dtype) * scale if scale else 0)
+    ),
     aval=lambda x, *, upper, scale: Spec(tuple(x.shape), x.dtype),
     transpose=lambda g, ans, x, *, upper, scale: triangle_p(g, upper=upper, scale=scale),
     batch=lambda prim, args, b, *, upper, scale: prim(args[0], upper=upper, scale=scale),
@@ -362,8 +365,8 @@ def vander(x: Any, N: int | None = None) -> Any:
     if not shape:
         raise ShapeError("linalg.vander: The input tensor must have at least one dimension, got a 0-d tensor")
     count = shape[-1] if N is None else int(N)
-    if count < 1 and N is not None:
-        raise ArgumentError(f"linalg.vander: N must be greater than 1 (got {N})")
+    if N is not None and count <= 1:
+        raise ArgumentError(f"linalg.vander: N must be greater than 1, got {N}")
     dtype = raw_dtype(x)
     x = cast_to(x, np.dtype("int64")) if not is_inexact(dtype) else x
     later = (np.arange(count) > 0).astype(raw_dtype(x))

@@ -99,9 +99,7 @@ def matrix_norm(
     return finish_out(out, best if raw_shape(best) == want else reshape_p(best, shape=want))
 
 
-def norm(
-    A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, out: Any = None, dtype: Any = None
-) -> Any:
+def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, out: Any = None, dtype: Any = None) -> Any:
     """Vector norm, or matrix norm if `ord` is given and `dim` names two dimensions (or A is a matrix).
 
     Without `ord` the 2-norm of all elements (over `dim`).

@@ -33,6 +33,7 @@ from .shape import broadcast_to_p, canonical_dim, permute_p, reshape_p
 
 SolveEx = return_type("linalg_solve_ex", "result", "info")
 
+
 def _solve_impl(xp: Any, a: Any, b: Any) -> Any:
     if b.ndim < 2:
         raise ShapeError(f"linalg.solve: B must be a batch of matrices here, got shape {b.shape}")

@@ -14,7 +14,7 @@ from ..core.value import raw_dtype, raw_shape, wrap
 from .einsum import conj
 from .fourier import fft, fit_p, ifft, irfft, rfft
 from .kits import linear
-from .shape import broadcast_to_p, cast_p, permute_p, reshape_p
+from .shape import broadcast_to_p, permute_p, reshape_p
 
 # ---- windows --------------------------------------------------------------------------------------------------------
 
@@ -74,9 +74,7 @@ def kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0,
 
 frames_p = linear(
     "frames",
-    lambda xp, x, *, size, hop: xp.array(
-        xp.lib.stride_tricks.sliding_window_view(x, size, axis=-1)[..., ::hop, :]
-    ),
+    lambda xp, x, *, size, hop: xp.array(xp.lib.stride_tricks.sliding_window_view(x, size, axis=-1)[..., ::hop, :]),
     aval=lambda x, *, size, hop: Spec((*x.shape[:-1], (x.shape[-1] - size) // hop + 1, size), x.dtype),
     transpose=lambda g, ans, x, *, size, hop: overlap_p(g, length=x.shape[-1], hop=hop),
     batch=lambda prim, args, b, *, size, hop: prim(args[0], size=size, hop=hop),
@@ -98,9 +96,7 @@ overlap_p = linear(
     "overlap_add",
     _overlap_impl,
     aval=lambda x, *, length, hop: Spec((*x.shape[:-2], length), x.dtype),
-    transpose=lambda g, ans, x, *, length, hop: fit_p(
-        frames_p(g, size=x.shape[-1], hop=hop), shape=tuple(x.shape)
-    ),
+    transpose=lambda g, ans, x, *, length, hop: fit_p(frames_p(g, size=x.shape[-1], hop=hop), shape=tuple(x.shape)),
     batch=lambda prim, args, b, *, length, hop: prim(args[0], length=length, hop=hop),
     notation="overlap({})",
     doc="Sum of frames at their places `hop` apart: the transpose of taking frames.",
@@ -200,7 +196,7 @@ def stft(
     found = found if len(shape) == 2 else reshape_p(found, shape=raw_shape(found)[1:])
     if return_complex:
         return found
-    from .complex import view_as_real
+    from .views import view_as_real
 
     return view_as_real(found)
 
@@ -252,11 +248,10 @@ def istft(
     hop, window = _framing("istft", n_fft, hop_length, win_length, window, dtype if return_complex else real)
     norm = "ortho" if normalized else "backward"
     spectra = _swap(input)
-    if return_complex or not onesided:
+    if return_complex:
         frames = ifft(spectra, norm=norm)
-        frames = frames if return_complex else cast_p(frames, dtype=real)
     else:
-        frames = irfft(spectra, n_fft, norm=norm)
+        frames = irfft(spectra if onesided else spectra[..., : n_fft // 2 + 1], n_fft, norm=norm)
     count = shape[-1]
     full = n_fft + hop * (count - 1)
     signal = overlap_p(frames * window, length=full, hop=hop)

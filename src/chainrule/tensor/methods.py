@@ -6,11 +6,14 @@ underscore, and with ATTRIBUTES which are properties (x.mT). There is no second 
 
 from __future__ import annotations
 
+import sys
 from types import ModuleType
 from typing import Any
 
 from ..core.value import Tensor
 from .inplace import inplace_form
+
+OPS = f"{__package__.rpartition('.')[0]}.ops."
 
 
 def attach(module: ModuleType) -> None:
@@ -22,6 +25,12 @@ def attach(module: ModuleType) -> None:
     for name in getattr(module, "ATTRIBUTES", ()):
         function = getattr(module, name)
         setattr(Tensor, name, property(function, doc=function.__doc__))
+
+
+def attach_families() -> None:
+    """attach() for every op module that is loaded."""
+    for name in sorted(name for name in sys.modules if name.startswith(OPS)):
+        attach(sys.modules[name])
 
 
 def swapped(function: Any) -> Any:

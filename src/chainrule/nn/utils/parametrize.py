@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
+from ...core.errors import GraphError
 from ...core.value import raw_shape
 from ..containers import ModuleDict, ModuleList
 from ..module import Module
@@ -89,7 +91,8 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
     delattr(module, tensor_name)
     if "parametrizations" not in module._modules:
         base = type(module)
-        made = type(f"Parametrized{base.__name__}", (base,), {"_unparametrized": base})
+        fields = {"_unparametrized": base, "__reduce_ex__": _no_pickle, "__deepcopy__": _deep_copy}
+        made = type(f"Parametrized{base.__name__}", (base,), fields)
         module.__class__ = made
         module._modules["parametrizations"] = ModuleDict()
 
@@ -102,6 +105,23 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
     setattr(type(module), tensor_name, property(read, write))
     module.parametrizations[tensor_name] = held
     return module
+
+
+def _no_pickle(self: Module, protocol: Any) -> Any:
+    raise GraphError(
+        "Serialization of parametrized modules is only supported through state_dict(): their classes are made at run time. "
+        "Save state_dict(), or call remove_parametrizations first"
+    )
+
+
+def _deep_copy(self: Module, memo: dict) -> Module:
+    """A copy whose class is its own, so that removing a parametrization here leaves the copy alone."""
+    cls = type(self)
+    made = object.__new__(type(cls.__name__, cls.__bases__, dict(cls.__dict__)))
+    memo[id(self)] = made
+    for name, value in self.__dict__.items():
+        made.__dict__[name] = copy.deepcopy(value, memo)
+    return made
 
 
 def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized: bool = True) -> Module:

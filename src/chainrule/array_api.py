@@ -1,0 +1,100 @@
+"""The Python array API standard 2024.12 over tensors: standard names and signatures, all differentiable.
+
+`x.__array_namespace__()` gives this module, so that libraries written to the standard take tensors. The default float
+is float32, as everywhere here. One deviation: `x.size` is PyTorch's method; write `x.numel()` or `math.prod(x.shape)`.
+
+>>> import chainrule as cr
+>>> xp = cr.ones(2, 3).__array_namespace__()
+>>> xp.permute_dims(xp.concat([xp.zeros((1, 3)), cr.ones(2, 3)]), (1, 0)).shape
+torch.Size([3, 3])
+"""
+
+from math import e, inf, nan, pi
+
+from .core.dtypes import bool_ as bool
+from .core.dtypes import (
+    complex64,
+    complex128,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from .doors import standard_fft as fft
+from .doors import standard_linalg as linalg
+from .doors.standard import (
+    __array_namespace_info__,
+    arange,
+    argmax,
+    argmin,
+    argsort,
+    asarray,
+    astype,
+    broadcast_arrays,
+    broadcast_to,
+    can_cast,
+    concat,
+    count_nonzero,
+    empty,
+    empty_like,
+    expand_dims,
+    eye,
+    finfo,
+    flip,
+    from_dlpack,
+    full,
+    full_like,
+    iinfo,
+    isdtype,
+    linspace,
+    meshgrid,
+    moveaxis,
+    nonzero,
+    ones,
+    ones_like,
+    permute_dims,
+    repeat,
+    reshape,
+    result_type,
+    roll,
+    searchsorted,
+    sort,
+    squeeze,
+    stack,
+    take,
+    take_along_axis,
+    tile,
+    tril,
+    triu,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
+    unstack,
+    where,
+    zeros,
+    zeros_like,
+)
+from .doors.standard_math import *  # noqa: F403
+from .doors.standard_math import __all__ as _math_names
+
+newaxis = None
+__array_api_version__ = "2024.12"
+SUPPORTED_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+
+__all__ = [
+    *_math_names, "e", "inf", "nan", "newaxis", "pi", "bool", "complex64", "complex128", "float32", "float64", "int8",
+    "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "fft", "linalg", "__array_namespace_info__",
+    "arange", "argmax", "argmin", "argsort", "asarray", "astype", "broadcast_arrays", "broadcast_to", "can_cast",
+    "concat", "count_nonzero", "empty", "empty_like", "expand_dims", "eye", "finfo", "flip", "from_dlpack", "full",
+    "full_like", "iinfo", "isdtype", "linspace", "meshgrid", "moveaxis", "nonzero", "ones", "ones_like",
+    "permute_dims", "repeat", "reshape", "result_type", "roll", "searchsorted", "sort", "squeeze", "stack", "take",
+    "take_along_axis", "tile", "tril", "triu", "unique_all", "unique_counts", "unique_inverse", "unique_values",
+    "unstack", "where", "zeros", "zeros_like",
+]  # fmt: skip
