@@ -10,7 +10,7 @@ import pytest
 from helpers import raw
 
 import chainrule as cr
-from chainrule.utils import data as D
+from chainrule.utils import data as D  # noqa: N812
 
 Point = namedtuple("Point", ["x", "y"])
 
@@ -177,6 +177,20 @@ def test_workers_know_who_they_are():
     assert D.get_worker_info() is None
 
 
+def remember(worker: int) -> None:
+    Told.started = [*getattr(Told, "started", []), worker]
+
+
+class Remembering(Told):
+    def __getitem__(self, i: int):
+        return len(self.started), self.started.count(D.get_worker_info().id)
+
+
+def test_worker_init_fn_runs_once_per_worker():
+    found = [listed(b) for b in D.DataLoader(Remembering(12), num_workers=2, worker_init_fn=remember)]
+    assert all(once == [1] for _, once in found)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_errors_in_a_dataset_reach_the_caller(workers):
     with pytest.raises(ValueError, match="sample 0 cannot be read"):
@@ -268,7 +282,7 @@ def test_loader_errors_are_torchs():
         lambda d: d.ConcatDataset([]),
     ]
     for i, act in enumerate(cases):
-        with pytest.raises(Exception) as theirs:  # noqa: B017
+        with pytest.raises(Exception) as theirs:
             act(torch.utils.data)
         with pytest.raises(type(theirs.value)) as ours:
             act(D)

@@ -65,7 +65,8 @@ def test_doctests_of_a_module_pass(name):
     assert not runner.failures, "".join(report)
 
 
-EXAMPLES = sorted((ROOT / "examples").rglob("*.py")) if (ROOT / "examples").exists() else []
+# gradbench takes a folder of reference files; test_gradbench.py runs its objectives
+EXAMPLES = [p for p in sorted((ROOT / "examples").rglob("*.py")) if p.parent.name != "gradbench"]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)

@@ -417,7 +417,7 @@ def test_attention_masks_agree():
                 assert found[0][1] is None
 
 
-# ---- packed sequences -------------------------------------------------------------------------------------------------
+# ---- packed sequences ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.oracle
@@ -472,7 +472,7 @@ def test_padding_helpers_agree():
         cr.nn.utils.rnn.pack_padded_sequence(cr.ones(3, 2, 1), [1, 3])
 
 
-# ---- registration and traversal ---------------------------------------------------------------------------------------
+# ---- registration and traversal --------------------------------------------------------------------------------------
 
 
 def net(lib=cr):
@@ -574,7 +574,7 @@ def test_errors_are_torchs(key):
 def test_load_changes_nothing_on_error():
     model = net()
     before = {k: raw(v).copy() for k, v in model.state_dict().items()}
-    with pytest.raises(RuntimeError, match="size mismatch for b.1.weight"):
+    with pytest.raises(RuntimeError, match=r"size mismatch for b\.1\.weight"):
         model.load_state_dict({k: v + 1 if k != "b.1.weight" else cr.ones(7) for k, v in before.items()})
     for k, v in model.state_dict().items():
         assert np.array_equal(raw(v), before[k])
@@ -648,7 +648,7 @@ def test_modes_dtypes_and_apply():
     assert weight.grad is None
 
 
-# ---- hooks ------------------------------------------------------------------------------------------------------------
+# ---- hooks -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.oracle
@@ -693,6 +693,34 @@ def test_full_backward_hook_can_replace_gradients():
     close(*found, "gradient", 1e-6)
 
 
+@pytest.mark.oracle
+def test_full_backward_hooks_see_every_argument():
+    torch = pytest.importorskip("torch")
+    found = []
+    for lib in (cr, torch):
+
+        class Two(lib.nn.Module):
+            def forward(self, x, n, y):
+                return x * y * n, y.detach(), y * 2
+
+        log, m = [], Two()
+
+        def hook(mod, gi, go, log=log):
+            log.append([[None if g is None else g.tolist() for g in part] for part in (gi, go)])
+
+        m.register_full_backward_hook(hook)
+        x, y = lib.tensor([2.0], requires_grad=True), lib.tensor([3.0], requires_grad=True)
+        a, _, c = m(x, 5, y)
+        (a + c).sum().backward()
+        lin = lib.nn.Linear(1, 1, bias=False)
+        lin.register_full_backward_hook(hook)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            lin(lib.ones(1)).sum().backward()
+        found.append([log, x.grad.tolist(), y.grad.tolist()])
+    assert found[0] == found[1]
+
+
 def test_state_dict_hooks_and_extra_state():
     class Extra(nn.Module):
         def __init__(self):
@@ -729,7 +757,7 @@ def test_global_hooks():
     assert seen == ["ReLU", "Sequential"]
 
 
-# ---- containers -------------------------------------------------------------------------------------------------------
+# ---- containers ------------------------------------------------------------------------------------------------------
 
 CONTAINERS = {
     "sequential": lambda n, t: n.Sequential(n.ReLU(), n.Linear(2, 3)),
@@ -799,7 +827,7 @@ def test_container_methods():
     assert len(q) == 0
 
 
-# ---- lazy modules -----------------------------------------------------------------------------------------------------
+# ---- lazy modules ----------------------------------------------------------------------------------------------------
 
 LAZY = {
     "LazyLinear(3)": (4, 5),
@@ -836,3 +864,44 @@ def test_lazy_modules_agree(text):
     }
     ours.load_state_dict(theirs.state_dict())
     close(ours.eval()(cr.tensor(a)), theirs.eval()(torch.tensor(a)), text, 1e-5)
+
+
+def test_lazy_modules_load_copy_and_convert():
+    x = cr.ones(2, 4)
+    full, lazy = nn.Linear(4, 3), nn.LazyLinear(3)
+    assert lazy.has_uninitialized_params()
+    lazy.load_state_dict(full.state_dict())
+    assert np.array_equal(raw(lazy(x)), raw(full(x)))
+    assert type(lazy) is nn.Linear
+    assert lazy.in_features == 4
+    for other in (copy.deepcopy(nn.LazyLinear(3)), pickle.loads(pickle.dumps(nn.LazyLinear(3)))):
+        assert other(x).shape == (2, 3)
+    assert nn.LazyLinear(3).double()(x.double()).dtype == cr.float64
+    seen = []
+    hooked = nn.LazyLinear(3)
+    hooked.register_forward_hook(lambda m, args, out: seen.append(out.shape))
+    hooked.eval()(x)
+    assert seen == [(2, 3)]
+    assert not hooked.training
+    optimizer = cr.optim.SGD(nn.LazyLinear(1).parameters(), lr=0.1)
+    assert len(optimizer.param_groups[0]["params"]) == 2
+    assert isinstance(nn.UninitializedParameter(), nn.Parameter)
+
+
+def test_random_modules_draw_in_training_only():
+    cr.manual_seed(0)
+    x = cr.rand(400, 20, 5) * 2 - 1
+    for layer, share in ((nn.Dropout(0.3), 0.3), (nn.Dropout1d(0.4), 0.4), (nn.RReLU(0.2, 0.4), 0)):
+        y = layer(x)
+        assert abs((y == 0).float().mean().item() - share) < 0.02
+        assert not np.array_equal(raw(layer(x)), raw(y))
+        layer.eval()
+        assert np.array_equal(raw(layer(x)), raw(layer(x)))
+    normal = cr.randn(400, 100)
+    y = nn.AlphaDropout(0.3)(normal)
+    assert abs(y.mean().item()) < 0.02
+    assert abs(y.std().item() - 1) < 0.02
+    for text, inputs, _ in MODULES.values():  # everything runs in float32, in training mode
+        model = eval("nn." + text, {"nn": nn, "w": cr.tensor})
+        xs = [cr.tensor(a.astype(np.float32) if a.dtype.kind == "f" else a) for a in arrays(text, inputs)]
+        assert all(o.dtype == cr.float32 for o in flat(model(*xs)) if o.is_floating_point()), text

@@ -15,7 +15,7 @@ import chainrule as cr
 from chainrule import nn, optim
 from chainrule.optim import lr_scheduler, swa_utils
 
-# ---- trajectories -----------------------------------------------------------------------------------------------------
+# ---- trajectories ----------------------------------------------------------------------------------------------------
 
 SETTINGS: dict[str, list[dict]] = {
     "SGD": [
@@ -206,7 +206,7 @@ def test_optimizer_errors_are_torchs():
         lambda lib, o: o.Muon([lib.ones(1)]),
     ]
     for i, act in enumerate(cases):
-        with pytest.raises(Exception) as theirs:  # noqa: B017
+        with pytest.raises(Exception) as theirs:
             act(torch, torch.optim)
         with pytest.raises(type(theirs.value)) as ours:
             act(cr, optim)
@@ -245,7 +245,7 @@ def test_step_does_not_record_and_needs_no_closure():
     assert all(not t.requires_grad for t in optimizer.state[w].values())
 
 
-# ---- schedules --------------------------------------------------------------------------------------------------------
+# ---- schedules -------------------------------------------------------------------------------------------------------
 
 SCHEDULES = {
     "LambdaLR": lambda s, o: s.LambdaLR(o, lambda t: 0.9**t),
@@ -300,7 +300,9 @@ def rates(optimizer, schedule, steps: int) -> list:
     found = []
     for t in range(steps):
         momenta = [g.get("momentum", g.get("betas")) for g in optimizer.param_groups]
-        found.append(([float(g["lr"]) for g in optimizer.param_groups], momenta, [float(r) for r in schedule.get_last_lr()]))
+        found.append(
+            ([float(g["lr"]) for g in optimizer.param_groups], momenta, [float(r) for r in schedule.get_last_lr()])
+        )
         optimizer.step()
         if "Plateau" in type(schedule).__name__:
             schedule.step([5, 4, 3, 3, 3.01, 3, 2.99, 1, 1, 1][t % 10])
@@ -370,7 +372,7 @@ def test_schedule_errors():
             act()
 
 
-# ---- averages ---------------------------------------------------------------------------------------------------------
+# ---- averages --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.oracle

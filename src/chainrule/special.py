@@ -1,8 +1,9 @@
 """PyTorch's torch.special: special functions under their mathematical names."""
 
 from .ops.exponential import exp2, expm1, log1p, logit, sigmoid, xlog1py, xlogy
-from .ops.scans import logsumexp
 from .ops.rounding import round
+from .ops.scans import logsumexp
+from .ops.softmax import log_softmax, softmax
 from .ops.special import (
     digamma,
     entr,
@@ -63,11 +64,3 @@ __all__ = [
     "xlogy",
     "zeta",
 ]
-
-
-def __getattr__(name: str) -> object:
-    if name in ("softmax", "log_softmax"):
-        from .ops import activations
-
-        return getattr(activations, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

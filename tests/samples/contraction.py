@@ -166,7 +166,8 @@ def affine(rng):
     return [*found, Sample((x.T, w.T, b[::-2])), Sample(tuple(a.astype(np.float32) for a in (x.T, w.T, b[:4])))]
 
 
-case("nn.functional.linear", affine, UNEQUAL)
+TRANSPOSED = Bad((np.ones((2, 3)), np.ones((4, 5))), RuntimeError, r"cannot be multiplied \(2x3 and 5x4\)")
+case("nn.functional.linear", affine, TRANSPOSED)
 
 
 def twice_linear(rng):

@@ -23,7 +23,7 @@ def away(x, distance=0.05):
     return x + np.where(x >= 0, distance, -distance)
 
 
-# ---- one argument -------------------------------------------------------------------------------------------------------
+# ---- one argument ----------------------------------------------------------------------------------------------------
 
 # name: (low, high, complex too, integers too, special values too)
 ONE = {
@@ -91,7 +91,7 @@ def one(low, high, with_complex, with_ints, with_special):
             found.append(Sample((cplx(rng, 2, 3),)))
         if with_ints:
             found += [Sample((INTS if low < 0 else np.abs(INTS),), grad=False)]
-        if with_special:
+        if with_special is not False:
             found.append(Sample((with_special if isinstance(with_special, np.ndarray) else SPECIAL,), grad=False))
         return found
 
@@ -123,7 +123,7 @@ case(
 case("angle", lambda rng: [Sample((cplx(rng, 2, 3),)), Sample((away(arrays(rng, (4,))[0]),))])
 
 
-# ---- two arguments ------------------------------------------------------------------------------------------------------
+# ---- two arguments ---------------------------------------------------------------------------------------------------
 
 
 def pairs(rng, low=-2.0, high=2.0, low2=None, high2=None):
@@ -161,7 +161,12 @@ def with_alpha(samples):
     return lambda rng: [*samples(rng), Sample((*arrays(rng, (2, 3), (3,)),), {"alpha": 2.5})]
 
 
-case("add", with_alpha(two(numbers=(2, 0.5), cplx_too=True, ints=True)), NO_FIT, Bad(("text", np.ones(2)), TypeError, "must be Tensor, not str"))
+case(
+    "add",
+    with_alpha(two(numbers=(2, 0.5), cplx_too=True, ints=True)),
+    NO_FIT,
+    Bad(("text", np.ones(2)), TypeError, "must be Tensor, not str"),
+)
 case(
     "sub",
     with_alpha(two(numbers=(2, 0.5), cplx_too=True, ints=True)),
@@ -272,7 +277,7 @@ for _name in ("bitwise_left_shift", "bitwise_right_shift"):
     case(_name, lambda rng: [Sample((np.abs(INTS), np.array([1, 2, 3])), grad=False)])
 
 
-# ---- choices and bounds -------------------------------------------------------------------------------------------------
+# ---- choices and bounds ----------------------------------------------------------------------------------------------
 
 
 def choices(rng):

@@ -42,9 +42,11 @@ class dtype:  # noqa: N801 (PyTorch's name)
     def __eq__(self, other: object) -> bool:
         if isinstance(other, dtype):
             return self is other
+        if not isinstance(other, (np.dtype, type, str)):  # np.dtype(None) is float64, and a dict would be a record type
+            return NotImplemented
         try:
-            return self.dtype == np.dtype(other)  # type: ignore[call-overload]
-        except TypeError:
+            return self.dtype == np.dtype(other)
+        except (TypeError, ValueError):
             return NotImplemented
 
     def __hash__(self) -> int:

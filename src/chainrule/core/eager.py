@@ -236,7 +236,7 @@ def register_view(out: Tensor, source: Tensor, prim: Primitive, params: dict, in
             views[:] = [v for v in views if v() is not None]
 
 
-# ---- numbers as arrays ------------------------------------------------------------------------------------------------
+# ---- numbers as arrays -----------------------------------------------------------------------------------------------
 
 scalars32: dict[float, ndarray] = {}
 scalars64: dict[float, ndarray] = {}
@@ -255,7 +255,7 @@ def scalar_array(value: float, dtype: np.dtype) -> Any:
     return found
 
 
-# ---- the hot path of elementwise ops ----------------------------------------------------------------------------------
+# ---- the hot path of elementwise ops ---------------------------------------------------------------------------------
 
 
 def conjugate_twin(prim: Primitive) -> Primitive:
@@ -300,7 +300,9 @@ def elementwise_call(prim: Primitive, args: tuple, promotes: str) -> Any:
     "float arrays" also turns Python numbers into 0-d arrays, for implementations that apply functions to operands.
     """
     for x in args:
-        if not (isinstance(x, (Tensor, ndarray, np.generic, bool, int, float, complex)) or hasattr(x, "__chainrule_raw__")):
+        if not (
+            isinstance(x, (Tensor, ndarray, np.generic, bool, int, float, complex)) or hasattr(x, "__chainrule_raw__")
+        ):
             raise wrong_type(prim, args, x)
     if not any(isinstance(x, Tensor) for x in args):
         return bind(prim, args, {})  # rules on raw arrays: NumPy's own promotion, operands already fit
@@ -490,7 +492,7 @@ def write_out(out: Tensor, result: Tensor) -> Tensor:
     return out
 
 
-# ---- errors -------------------------------------------------------------------------------------------------------------
+# ---- errors ----------------------------------------------------------------------------------------------------------
 
 
 def operand_error(prim: Primitive, raws: Any, params: dict, error: Exception) -> Exception:

@@ -1,4 +1,4 @@
-"""The tape's data: Node, Link1, Link2 (one recorded operation), Select (one of its several results), Accumulate (a leaf)."""
+"""The tape's data: Node, Link1, Link2 (a recorded operation), Select (one of several results), Accumulate (a leaf)."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Link1(NodeBase):
 
 
 class Link2(NodeBase):
-    """A recorded elementwise operation with two arguments of one shape, of which only number `index` needs a gradient."""
+    """A recorded elementwise operation with two arguments of one shape; only number `index` needs a gradient."""
 
     __slots__ = ("ans", "code", "edge", "index", "lasti", "meta", "prim", "seq", "x", "y")
     params = None

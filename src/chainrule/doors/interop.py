@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ChainruleError, GraphError
-from ..core.value import Tensor, Tracer
+from ..core.value import Tensor
 from ..tensor.attributes import concrete
 from .api import ROOT
 
@@ -17,13 +17,22 @@ class ExportError(ChainruleError, BufferError, RuntimeError):
     """A tensor cannot be handed over through DLPack."""
 
 
+def _recorded(t: Any) -> bool:
+    """Is `t`, or the value it stands for at some level below, recorded?"""
+    while isinstance(t, Tensor):
+        if t._node is not None:
+            return True
+        t = t._data
+    return False
+
+
 def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     """The values as an ndarray, sharing memory unless another dtype or a copy is asked for.
 
     Raises:
         GraphError: the tensor requires grad; an array would lose what is recorded.
     """
-    if self._node is not None and not isinstance(self, Tracer):
+    if _recorded(self):
         raise GraphError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     data = np.asarray(concrete(self, "conversion to a NumPy array"))
     if dtype is not None and np.dtype(dtype) != data.dtype:
@@ -41,7 +50,7 @@ def dlpack(
     Raises:
         ExportError (BufferError): the tensor requires grad, or another device is asked for.
     """
-    if self._node is not None:
+    if _recorded(self):
         raise ExportError("Can't export tensors that require gradient, use tensor.detach()")
     if dl_device is not None and tuple(map(int, dl_device)) != (1, 0):
         raise ExportError(f"Can't export a tensor in main memory to DLPack device {tuple(dl_device)}")

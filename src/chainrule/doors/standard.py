@@ -181,14 +181,14 @@ def linspace(
     return cr.from_numpy(np.linspace(start, stop, num, endpoint=endpoint).astype(kind))
 
 
-def meshgrid(*arrays: Tensor, indexing: str = "xy") -> tuple:
+def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
     """Coordinate grids of one-dimensional arrays."""
     if not arrays:
-        return ()
+        return []
     kind = result_type(*arrays)
     if any(a.dtype != kind for a in arrays):
         raise ArgumentError("meshgrid: all arrays must have one dtype")
-    return tuple(cr.meshgrid(*arrays, indexing=indexing))
+    return list(cr.meshgrid(*arrays, indexing=indexing))
 
 
 def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:

@@ -29,7 +29,7 @@ def cholesky(x: Tensor, /, *, upper: bool = False) -> Tensor:
 
 def cross(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     """Vector product of three-element vectors."""
-    return cr.linalg.cross(*in_common((x1, x2)), dim=axis)
+    return cr.linalg.cross(*cr.broadcast_tensors(*in_common((x1, x2))), dim=axis)
 
 
 def det(x: Tensor, /) -> Tensor:
@@ -81,6 +81,12 @@ def outer(x1: Tensor, x2: Tensor, /) -> Tensor:
 
 def pinv(x: Tensor, /, *, rtol: Any = None) -> Tensor:
     """Moore-Penrose inverse."""
+    if isinstance(rtol, Tensor) and rtol.ndim:  # a tolerance for each matrix
+        U, S, Vh = cr.linalg.svd(x, False)
+        cutoff = rtol.unsqueeze(-1) * (cr.amax(S, -1, keepdim=True) if S.shape[-1] else S)
+        kept = cutoff < S
+        inverse = cr.where(kept, 1 / cr.where(kept, S, 1.0), 0.0)
+        return cr.matmul(cr.conj(Vh).mT * inverse.unsqueeze(-2), cr.conj(U).mT)
     return cr.linalg.pinv(x, rtol=rtol)
 
 

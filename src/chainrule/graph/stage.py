@@ -127,7 +127,9 @@ class StageTrace:
 class Staged:
     """A staged function: call it on new data; `graph` is its text form and equations."""
 
-    def __init__(self, graph: Graph, sources: list, effects: list, in_tree: Any, out_tree: Any, out_kinds: list) -> None:
+    def __init__(
+        self, graph: Graph, sources: list, effects: list, in_tree: Any, out_tree: Any, out_kinds: list
+    ) -> None:
         self.graph = graph
         self.sources, self.effects = sources, effects
         self._in_tree, self._out_tree, self._out_kinds = in_tree, out_tree, out_kinds
@@ -161,7 +163,9 @@ class Staged:
         n = len(self._out_kinds)
         outs = [wrap(np.asarray(r)) for r in results[:n]]
         self._apply(results[n:], leaves)
-        return tree_unflatten(self._out_tree, [o if k else o.item() for o, k in zip(outs, self._out_kinds, strict=True)])
+        return tree_unflatten(
+            self._out_tree, [o if k else o.item() for o, k in zip(outs, self._out_kinds, strict=True)]
+        )
 
     run = __call__
 

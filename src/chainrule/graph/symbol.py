@@ -55,8 +55,8 @@ class Symbol:
         """There is no number here: raise the error that says so, at the user's line."""
         code, lasti = here(2)
         raise TracedValueError(
-            f"{what} at {describe(code, lasti)} needs a concrete value, but the function is being staged and this value "
-            f"of shape {self.shape} is known only when the graph runs. Write where(condition, a, b), cond, scan or "
+            f"{what} at {describe(code, lasti)} needs a concrete value, but the function is staged and this "
+            f"value of shape {self.shape} is known only when the graph runs. Write where(condition, a, b), cond, scan or "
             f"while_loop instead of Python's if and while, and read numbers outside of the staged function."
         )
 

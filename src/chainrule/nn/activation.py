@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from . import functional as F  # noqa: N812
 from . import init
@@ -14,7 +14,7 @@ from .parameter import Parameter
 class _Simple(Module):
     """An activation with settings: the names in `settings` are constructor arguments with these defaults."""
 
-    settings: dict[str, Any] = {}
+    settings: ClassVar[dict[str, Any]] = {}
     shown: tuple[str, ...] | None = None  # settings that the repr shows; None: all
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -39,7 +39,7 @@ class _Simple(Module):
 class Threshold(_Simple):
     """x where x > threshold, else value."""
 
-    settings = {"threshold": 0.0, "value": 0.0, "inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"threshold": 0.0, "value": 0.0, "inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.threshold(input, self.threshold, self.value, self.inplace)
@@ -48,7 +48,7 @@ class Threshold(_Simple):
 class ReLU(_Simple):
     """max(x, 0)."""
 
-    settings = {"inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.relu(input, inplace=True) if self.inplace else F.relu(input)
@@ -57,7 +57,7 @@ class ReLU(_Simple):
 class ReLU6(_Simple):
     """min(max(x, 0), 6)."""
 
-    settings = {"inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.relu6(input, self.inplace)
@@ -66,7 +66,7 @@ class ReLU6(_Simple):
 class RReLU(_Simple):
     """Leaky ReLU whose slope is random in [lower, upper] while training."""
 
-    settings = {"lower": 1.0 / 8, "upper": 1.0 / 3, "inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"lower": 1.0 / 8, "upper": 1.0 / 3, "inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
@@ -75,7 +75,7 @@ class RReLU(_Simple):
 class Hardtanh(_Simple):
     """x clamped to [min_val, max_val]."""
 
-    settings = {"min_val": -1.0, "max_val": 1.0, "inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"min_val": -1.0, "max_val": 1.0, "inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
@@ -91,7 +91,7 @@ class Sigmoid(_Simple):
 class Hardsigmoid(_Simple):
     """clamp(x / 6 + 1/2, 0, 1)."""
 
-    settings = {"inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.hardsigmoid(input, self.inplace)
@@ -107,7 +107,7 @@ class Tanh(_Simple):
 class SiLU(_Simple):
     """x sigmoid(x)."""
 
-    settings = {"inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.silu(input, inplace=self.inplace)
@@ -116,7 +116,7 @@ class SiLU(_Simple):
 class Mish(_Simple):
     """x tanh(softplus(x))."""
 
-    settings = {"inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.mish(input, inplace=self.inplace)
@@ -125,7 +125,7 @@ class Mish(_Simple):
 class Hardswish(_Simple):
     """x hardsigmoid(x)."""
 
-    settings = {"inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.hardswish(input, self.inplace)
@@ -134,7 +134,7 @@ class Hardswish(_Simple):
 class ELU(_Simple):
     """x where positive, else alpha (exp(x) - 1)."""
 
-    settings = {"alpha": 1.0, "inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"alpha": 1.0, "inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.elu(input, self.alpha, self.inplace)
@@ -143,7 +143,7 @@ class ELU(_Simple):
 class CELU(_Simple):
     """max(x, 0) + min(0, alpha (exp(x / alpha) - 1))."""
 
-    settings = {"alpha": 1.0, "inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"alpha": 1.0, "inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.celu(input, self.alpha, self.inplace)
@@ -152,7 +152,7 @@ class CELU(_Simple):
 class SELU(_Simple):
     """Self-normalising ELU."""
 
-    settings = {"inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.selu(input, self.inplace)
@@ -161,7 +161,7 @@ class SELU(_Simple):
 class GLU(_Simple):
     """First half times sigmoid of the second half, along dim."""
 
-    settings = {"dim": -1}
+    settings: ClassVar[dict[str, Any]] = {"dim": -1}
 
     def forward(self, input: Any) -> Any:
         return F.glu(input, self.dim)
@@ -170,7 +170,7 @@ class GLU(_Simple):
 class GELU(_Simple):
     """x times the normal distribution function of x."""
 
-    settings = {"approximate": "none"}
+    settings: ClassVar[dict[str, Any]] = {"approximate": "none"}
 
     def forward(self, input: Any) -> Any:
         return F.gelu(input, approximate=self.approximate)
@@ -179,7 +179,7 @@ class GELU(_Simple):
 class Hardshrink(_Simple):
     """x where |x| > lambd, else 0."""
 
-    settings = {"lambd": 0.5}
+    settings: ClassVar[dict[str, Any]] = {"lambd": 0.5}
 
     def extra_repr(self) -> str:
         return str(self.lambd)
@@ -191,7 +191,7 @@ class Hardshrink(_Simple):
 class Softshrink(_Simple):
     """x moved by lambd towards 0."""
 
-    settings = {"lambd": 0.5}
+    settings: ClassVar[dict[str, Any]] = {"lambd": 0.5}
 
     def extra_repr(self) -> str:
         return str(self.lambd)
@@ -210,7 +210,7 @@ class Tanhshrink(_Simple):
 class LeakyReLU(_Simple):
     """x where positive, else negative_slope x."""
 
-    settings = {"negative_slope": 0.01, "inplace": False}
+    settings: ClassVar[dict[str, Any]] = {"negative_slope": 0.01, "inplace": False}
 
     def forward(self, input: Any) -> Any:
         return F.leaky_relu(input, self.negative_slope, self.inplace)
@@ -226,7 +226,7 @@ class LogSigmoid(_Simple):
 class Softplus(_Simple):
     """log(1 + exp(beta x)) / beta, linear above threshold."""
 
-    settings = {"beta": 1.0, "threshold": 20.0}
+    settings: ClassVar[dict[str, Any]] = {"beta": 1.0, "threshold": 20.0}
 
     def forward(self, input: Any) -> Any:
         return F.softplus(input, self.beta, self.threshold)
@@ -242,7 +242,7 @@ class Softsign(_Simple):
 class Softmin(_Simple):
     """softmax(-x) along dim."""
 
-    settings = {"dim": None}
+    settings: ClassVar[dict[str, Any]] = {"dim": None}
 
     def forward(self, input: Any) -> Any:
         return F.softmin(input, self.dim)
@@ -251,7 +251,7 @@ class Softmin(_Simple):
 class Softmax(_Simple):
     """exp(x) / sum exp(x) along dim."""
 
-    settings = {"dim": None}
+    settings: ClassVar[dict[str, Any]] = {"dim": None}
 
     def forward(self, input: Any) -> Any:
         return F.softmax(input, self.dim)
@@ -267,7 +267,7 @@ class Softmax2d(_Simple):
 class LogSoftmax(_Simple):
     """log softmax along dim."""
 
-    settings = {"dim": None}
+    settings: ClassVar[dict[str, Any]] = {"dim": None}
 
     def forward(self, input: Any) -> Any:
         return F.log_softmax(input, self.dim)
@@ -309,7 +309,9 @@ class MultiheadAttention(Module):
         from .linear import NonDynamicallyQuantizableLinear
 
         if embed_dim <= 0 or num_heads <= 0:
-            raise ValueError(f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads}")
+            raise ValueError(
+                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads}"
+            )
         if embed_dim % num_heads:
             raise AssertionError("embed_dim must be divisible by num_heads")
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first

@@ -52,7 +52,12 @@ class _ConvNd(Module):
         if padding_mode not in modes:
             raise ArgumentError(f"padding_mode must be one of {set(modes)}, but got padding_mode='{padding_mode}'")
         n = self.n
-        self.in_channels, self.out_channels, self.groups, self.padding_mode = in_channels, out_channels, groups, padding_mode
+        self.in_channels, self.out_channels, self.groups, self.padding_mode = (
+            in_channels,
+            out_channels,
+            groups,
+            padding_mode,
+        )
         self.kernel_size, self.stride, self.dilation = spread(kernel_size, n), spread(stride, n), spread(dilation, n)
         self.output_padding = spread(output_padding, n)
         if isinstance(padding, str):
@@ -84,7 +89,10 @@ class _ConvNd(Module):
         if self.padding_mode == "zeros":
             return convolve(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
         if isinstance(self.padding, str):
-            total = [d * (k - 1) if self.padding == "same" else 0 for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            total = [
+                d * (k - 1) if self.padding == "same" else 0
+                for d, k in zip(self.dilation, self.kernel_size, strict=True)
+            ]
             sides = [(t // 2, t - t // 2) for t in total]
         else:
             sides = [(p, p) for p in self.padding]

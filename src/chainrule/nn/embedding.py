@@ -62,7 +62,9 @@ class Embedding(Module):
         )
 
     @classmethod
-    def from_pretrained(cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None, **settings: Any) -> Any:
+    def from_pretrained(
+        cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None, **settings: Any
+    ) -> Any:
         """An embedding with a given table of shape (num_embeddings, embedding_dim)."""
         if embeddings.dim() != 2:
             raise AssertionError("Embeddings parameter is expected to be 2-dimensional")

@@ -24,7 +24,9 @@ class UninitializedParameter(Parameter):
 class UninitializedBuffer(Buffer):
     """A buffer whose shape is not known yet."""
 
-    def __new__(cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True) -> Any:
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> Any:
         made = Buffer(wrap(np.empty(0, np.float32)), persistent=persistent)
         made._is_lazy = True
         return made

@@ -335,7 +335,7 @@ class CTCLoss(_Loss):
 
 
 class AdaptiveLogSoftmaxWithLoss(Module):
-    """Log-softmax over many classes in clusters: frequent ones in the head, rare ones in projected tails (Grave 2017)."""
+    """Log-softmax over clusters of classes: frequent ones in the head, rare ones in projected tails (Grave 2017)."""
 
     def __init__(
         self,
@@ -351,11 +351,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         cutoffs = list(cutoffs)
         if not cutoffs:
             raise ValueError("cutoffs should be a sequence of length larger than 0")
-        if (
-            cutoffs != sorted(set(map(int, cutoffs)))
-            or cutoffs[0] <= 0
-            or cutoffs[-1] > n_classes - 1
-        ):
+        if cutoffs != sorted(set(map(int, cutoffs))) or cutoffs[0] <= 0 or cutoffs[-1] > n_classes - 1:
             raise ValueError(
                 "cutoffs should be a sequence of unique, positive integers sorted in an increasing order, where each "
                 "value is between 1 and n_classes-1"

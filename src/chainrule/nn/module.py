@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, namedtuple
-from collections.abc import Callable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..core.errors import ArgumentTypeError, GraphError
-from ..core.value import Tensor, raw_shape
+from ..core.value import Tensor
 from ..tensor.hooks import RemovableHandle
 from ..tensor.modes import no_grad
+from .module_state import ModuleState
 from .parameter import Buffer, Parameter
-
-
-class IncompatibleKeys(namedtuple("_IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
-    """What load_state_dict found missing in the given dict, and what it did not know."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return super().__repr__() if self.missing_keys or self.unexpected_keys else "<All keys matched successfully>"
-
-    __str__ = __repr__
-
 
 _FIELDS = ("_parameters", "_buffers", "_modules")
 _global_forward_hooks: dict[int, Callable] = {}
 _global_forward_pre_hooks: dict[int, Callable] = {}
 
 
-class Module:
+class Module(ModuleState):
     """Base of all models. Assigning Parameters, Buffers and Modules as attributes registers them.
 
     >>> import chainrule as cr
@@ -112,7 +101,7 @@ class Module:
                 result = found
         return result if back is None else back.leave(result)
 
-    # ---- registration -------------------------------------------------------------------------------------------------
+    # ---- registration ------------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
         fields = self.__dict__
@@ -126,7 +115,9 @@ class Module:
         if kind is not None:
             if kind not in fields:
                 what = {"_parameters": "parameters", "_modules": "module", "_buffers": "buffer"}[kind]
-                raise AttributeError(f"cannot assign {what} before Module.__init__() call; write super().__init__() first")
+                raise AttributeError(
+                    f"cannot assign {what} before Module.__init__() call; write super().__init__() first"
+                )
             self._forget(name, fields, kind)
             if kind == "_buffers":
                 self.register_buffer(name, value, getattr(value, "_persistent", True))
@@ -139,9 +130,13 @@ class Module:
             registered = fields.get(kind)
             if registered is not None and name in registered:
                 if value is not None and not (kind == "_buffers" and isinstance(value, Tensor)):
-                    wanted = {"_parameters": "torch.nn.Parameter", "_modules": "torch.nn.Module", "_buffers": "torch.Tensor"}
+                    wanted = {
+                        "_parameters": "torch.nn.Parameter",
+                        "_modules": "torch.nn.Module",
+                        "_buffers": "torch.Tensor",
+                    }
                     raise TypeError(
-                        f"cannot assign '{_kind_of(value)}' as {'child ' if kind == '_modules' else ''}{kind[1:-1]} '{name}' "
+                        f"cannot assign '{_kind_of(value)}' as {'child ' * (kind == '_modules')}{kind[1:-1]} '{name}' "
                         f"({wanted[kind]} or None expected)"
                     )
                 registered[name] = value
@@ -157,7 +152,11 @@ class Module:
 
     def __getattr__(self, name: str) -> Any:
         fields = self.__dict__
-        for kind in _FIELDS:
+        try:
+            return fields["_parameters"][name]
+        except KeyError:
+            pass
+        for kind in ("_buffers", "_modules"):
             registered = fields.get(kind)
             if registered is not None and name in registered:
                 return registered[name]
@@ -201,7 +200,9 @@ class Module:
                     f"required)"
                 )
             if param.grad_fn is not None:
-                raise GraphError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be leaves.")
+                raise GraphError(
+                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be leaves."
+                )
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
@@ -228,7 +229,7 @@ class Module:
 
     register_module = add_module
 
-    # ---- lookup and traversal -----------------------------------------------------------------------------------------
+    # ---- lookup and traversal ----------------------------------------------------------------------------------------
 
     def get_submodule(self, target: str) -> Module:
         """The submodule at a dotted path; '' is the module itself."""
@@ -269,14 +270,6 @@ class Module:
             raise AttributeError(f"`{name}` is not a buffer")
         return module._buffers[name]
 
-    def get_extra_state(self) -> Any:
-        """Extra state for state_dict; override together with set_extra_state."""
-        raise RuntimeError("Reached a code path in Module.get_extra_state() that should never be called.")
-
-    def set_extra_state(self, state: Any) -> None:
-        """Take back what get_extra_state gave."""
-        raise RuntimeError("Reached a code path in Module.set_extra_state() that should never be called.")
-
     def named_modules(
         self, memo: set | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
@@ -309,7 +302,9 @@ class Module:
         for _, module in self.named_children():
             yield module
 
-    def _named_members(self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+    def _named_members(
+        self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
         modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         for path, module in modules:
@@ -342,7 +337,7 @@ class Module:
         for _, b in self.named_buffers(recurse=recurse):
             yield b
 
-    # ---- modes and conversion -----------------------------------------------------------------------------------------
+    # ---- modes and conversion ----------------------------------------------------------------------------------------
 
     def apply(self, fn: Callable) -> Any:
         """Call `fn` on every submodule, then on the module itself; returns the module."""
@@ -409,7 +404,9 @@ class Module:
         if target is not None:
             target = as_dtype(target)
             if not (target.is_floating_point or target.is_complex):
-                raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={target}")
+                raise TypeError(
+                    f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={target}"
+                )
         devices = [a for a in args if not isinstance(a, (dtype, Tensor, bool))]
 
         def convert(t: Any) -> Any:
@@ -442,172 +439,15 @@ class Module:
         """Parameters and buffers in another dtype."""
         return self._apply(lambda t: t.to(dst_type))
 
+    def cuda(self, device: Any = None) -> Any:
+        """The same as to("cuda")."""
+        return self.to("cuda" if device is None else device)
+
     def cpu(self) -> Any:
         """Everything here lives on the CPU."""
         return self
 
-    # ---- hooks --------------------------------------------------------------------------------------------------------
-
-    def register_forward_hook(
-        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
-    ) -> RemovableHandle:
-        """Call hook(module, args, output) after forward; what it returns, if not None, replaces the output."""
-        handle = RemovableHandle(self._forward_hooks, hook)
-        self._hook_flags[handle.id] = {"with_kwargs": with_kwargs, "always_call": always_call}
-        if prepend:
-            self._forward_hooks.move_to_end(handle.id, last=False)
-        return handle
-
-    def register_forward_pre_hook(
-        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call hook(module, args) before forward; what it returns, if not None, replaces the arguments."""
-        handle = RemovableHandle(self._forward_pre_hooks, hook)
-        self._hook_flags[handle.id] = {"with_kwargs": with_kwargs}
-        if prepend:
-            self._forward_pre_hooks.move_to_end(handle.id, last=False)
-        return handle
-
-    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call hook(module, grad_input, grad_output) when gradients of the inputs are known."""
-        handle = RemovableHandle(self._backward_hooks, hook)
-        if prepend:
-            self._backward_hooks.move_to_end(handle.id, last=False)
-        return handle
-
-    register_backward_hook = register_full_backward_hook
-
-    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call hook(module, grad_output) when gradients of the outputs are known."""
-        handle = RemovableHandle(self._backward_pre_hooks, hook)
-        if prepend:
-            self._backward_pre_hooks.move_to_end(handle.id, last=False)
-        return handle
-
-    def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Call hook(module, state_dict, prefix, local_metadata) after state_dict() was made."""
-        return RemovableHandle(self._state_dict_hooks, hook)
-
-    _register_state_dict_hook = register_state_dict_post_hook
-
-    def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call hook(module, prefix, keep_vars) before state_dict() is made."""
-        return RemovableHandle(self._state_dict_pre_hooks, hook)
-
-    def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call hook(module, state_dict, prefix, ...) before the module's own entries are loaded."""
-        return RemovableHandle(self._load_state_dict_pre_hooks, hook)
-
-    def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Call hook(module, incompatible_keys) after load_state_dict."""
-        return RemovableHandle(self._load_state_dict_post_hooks, hook)
-
-    # ---- state --------------------------------------------------------------------------------------------------------
-
-    def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
-        """OrderedDict of dotted names to parameters and persistent buffers, sharing memory, detached."""
-        if args:
-            destination = args[0]
-            prefix = args[1] if len(args) > 1 else prefix
-        if destination is None:
-            destination = OrderedDict()
-        for hook in self._state_dict_pre_hooks.values():
-            hook(self, prefix, keep_vars)
-        for name, p in self._parameters.items():
-            if p is not None:
-                destination[prefix + name] = p if keep_vars else p.detach()
-        for name, b in self._buffers.items():
-            if b is not None and name not in self._non_persistent_buffers_set:
-                destination[prefix + name] = b if keep_vars else b.detach()
-        if type(self).get_extra_state is not Module.get_extra_state:
-            destination[prefix + "_extra_state"] = self.get_extra_state()
-        for name, module in self._modules.items():
-            if module is not None:
-                module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        for hook in self._state_dict_hooks.values():
-            found = hook(self, destination, prefix, {})
-            destination = destination if found is None else found
-        return destination
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Copy entries of a state_dict into this module; nothing changes if a name or shape does not fit.
-
-        Returns (missing_keys, unexpected_keys); with strict=True either raises a RuntimeError that lists them all.
-        """
-        if not isinstance(state_dict, Mapping):
-            raise ArgumentTypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        missing: list[str] = []
-        errors: list[str] = []
-        copies: list[tuple[Module, str, str, Any, Any]] = []
-        known: set[str] = set()
-        state = OrderedDict(state_dict)
-        for path, module in self.named_modules(remove_duplicate=False):
-            prefix = f"{path}." if path else ""
-            for hook in module._load_state_dict_pre_hooks.values():
-                hook(module, state, prefix, {}, strict, missing, [], errors)
-            if type(module)._load_from_state_dict is not Module._load_from_state_dict:
-                module._load_from_state_dict(state, prefix, {}, strict, missing, [], errors)
-            if type(module).set_extra_state is not Module.set_extra_state:
-                key = prefix + "_extra_state"
-                known.add(key)
-                if key in state:
-                    copies.append((module, "extra", "", None, state[key]))
-                elif strict:
-                    missing.append(key)
-            for kind in ("_parameters", "_buffers"):
-                for name, own in getattr(module, kind).items():
-                    key = prefix + name
-                    if own is None or (kind == "_buffers" and name in module._non_persistent_buffers_set):
-                        continue
-                    known.add(key)
-                    if key not in state:
-                        missing.append(key)
-                        continue
-                    given = state[key]
-                    if not isinstance(given, Tensor):
-                        given = _foreign(given, key)
-                    lazy = getattr(own, "_is_lazy", False)
-                    if raw_shape(given) == (1,) and raw_shape(own) == ():
-                        given = given[0]  # type: ignore[index]
-                    if not lazy and raw_shape(given) != raw_shape(own):
-                        errors.append(
-                            f"size mismatch for {key}: copying a param with shape torch.Size({list(raw_shape(given))}) "
-                            f"from checkpoint, the shape in current model is torch.Size({list(raw_shape(own))})."
-                        )
-                        continue
-                    copies.append((module, kind, name, own, given))
-        unexpected = [k for k in state if k not in known]
-        if strict:
-            if unexpected:
-                keys = ", ".join(f'"{k}"' for k in unexpected)
-                errors.insert(0, f"Unexpected key(s) in state_dict: {keys}. ")
-            if missing:
-                keys = ", ".join(f'"{k}"' for k in missing)
-                errors.insert(0, f"Missing key(s) in state_dict: {keys}. ")
-        if errors:
-            joined = "\n\t".join(errors)
-            raise GraphError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{joined}")
-        with no_grad():
-            for module, kind, name, own, given in copies:
-                if kind == "extra":
-                    module.set_extra_state(given)
-                elif assign:
-                    new = Parameter(given, own.requires_grad) if kind == "_parameters" else given
-                    getattr(module, kind)[name] = new
-                else:
-                    own.copy_(given)
-        result = IncompatibleKeys(missing, unexpected)
-        for module in self.modules():
-            for hook in module._load_state_dict_post_hooks.values():
-                hook(module, result)
-        return result
-
-    def _load_from_state_dict(
-        self, state_dict: dict, prefix: str, local_metadata: dict, strict: bool, missing: list, unexpected: list, errors: list
-    ) -> None:
-        """Override to rewrite entries of `state_dict` (a copy) before they are loaded."""
-
-    # ---- text ---------------------------------------------------------------------------------------------------------
+    # ---- text --------------------------------------------------------------------------------------------------------
 
     def extra_repr(self) -> str:
         """The arguments shown in the module's repr; override it."""
@@ -636,22 +476,6 @@ def _kind_of(value: Any) -> str:
 def _indent(text: str) -> str:
     first, *rest = text.split("\n")
     return "\n".join([first, *("  " + line for line in rest)])
-
-
-def _foreign(value: Any, key: str) -> Any:
-    """A tensor from another library's array or tensor."""
-    import numpy as np
-
-    from ..core.value import wrap
-
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    if not isinstance(value, (np.ndarray, np.generic, float, int)):
-        raise GraphError(
-            f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint but '
-            f"received {type(value)}"
-        )
-    return wrap(np.asarray(value))
 
 
 def register_module_forward_hook(hook: Callable) -> RemovableHandle:

@@ -31,17 +31,26 @@ class BackwardHook:
         self.grad_output: tuple = ()
 
     def _wrap(self, values: tuple, callback: Any) -> tuple:
+        """`values` with an identity around those that carry gradients; `callback` sees all, None for the others."""
         places = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v._node is not None]
         if not places:
             return values
-        wrapped = _Around.apply(callback, *(values[i] for i in places))
+
+        def on_gradients(grads: tuple) -> tuple | None:
+            every: list[Any] = [None] * len(values)
+            for i, g in zip(places, grads, strict=True):
+                every[i] = g
+            found = callback(tuple(every))
+            return None if found is None else tuple(found[i] for i in places)
+
         out = list(values)
-        for i, w in zip(places, wrapped, strict=True):
+        for i, w in zip(places, _Around.apply(on_gradients, *(values[i] for i in places)), strict=True):
             out[i] = w
         return tuple(out)
 
     def enter(self, args: tuple) -> tuple:
         """The module's arguments, with the hooks waiting on their gradients."""
+        self.inputs = len(args)
         self.has_inputs = any(isinstance(a, Tensor) and a._node is not None for a in args)
 
         def on_inputs(grads: tuple) -> tuple | None:
@@ -55,8 +64,10 @@ class BackwardHook:
         return self._wrap(args, on_inputs)
 
     def leave(self, result: Any) -> Any:
-        """The module's outputs, with the hooks waiting on their gradients."""
+        """The module's outputs (a tensor, or a list or tuple), with the hooks waiting on their gradients."""
         single = isinstance(result, Tensor)
+        if not single and not isinstance(result, (tuple, list)):
+            return result
         values = (result,) if single else tuple(result)
 
         def on_outputs(grads: tuple) -> tuple | None:
@@ -68,8 +79,10 @@ class BackwardHook:
             self.grad_output = grads
             if not self.has_inputs:
                 for hook in self.hooks:
-                    hook(self.module, (None,), grads)
+                    hook(self.module, (None,) * self.inputs, grads)
             return replaced
 
         wrapped = self._wrap(values, on_outputs)
-        return wrapped[0] if single else type(result)(wrapped)
+        if single:
+            return wrapped[0]
+        return type(result)(*wrapped) if hasattr(result, "_fields") else type(result)(wrapped)

@@ -182,7 +182,9 @@ def _lazy(full_class: type[_Norm]) -> type:
 
 
 LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = map(_lazy, (BatchNorm1d, BatchNorm2d, BatchNorm3d))
-LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d = map(_lazy, (InstanceNorm1d, InstanceNorm2d, InstanceNorm3d))
+LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d = map(
+    _lazy, (InstanceNorm1d, InstanceNorm2d, InstanceNorm3d)
+)
 
 
 def _as_shape(value: Any) -> tuple[int, ...]:
@@ -205,7 +207,9 @@ class LayerNorm(Module):
         self.normalized_shape, self.eps, self.elementwise_affine = _as_shape(normalized_shape), eps, elementwise_affine
         shape = self.normalized_shape
         self.register_parameter("weight", Parameter(full(1.0, *shape, dtype=dtype)) if elementwise_affine else None)
-        self.register_parameter("bias", Parameter(full(0.0, *shape, dtype=dtype)) if elementwise_affine and bias else None)
+        self.register_parameter(
+            "bias", Parameter(full(0.0, *shape, dtype=dtype)) if elementwise_affine and bias else None
+        )
 
     def reset_parameters(self) -> None:
         """Weight 1, bias 0."""

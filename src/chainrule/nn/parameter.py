@@ -35,7 +35,9 @@ class Parameter(metaclass=_ParameterMeta):
         if data is None:
             data = wrap(np.empty(0, np.float32))
         if not isinstance(data, Tensor):
-            raise ArgumentTypeError(f"Parameter() takes a Tensor, not {type(data).__name__}; write Parameter(tensor(...))")
+            raise ArgumentTypeError(
+                f"Parameter() takes a Tensor, not {type(data).__name__}; write Parameter(tensor(...))"
+            )
         made = wrap(data._data)
         made._is_param = True
         if requires_grad:

@@ -75,7 +75,9 @@ class _MaxUnpoolNd(Module):
         self.kernel_size, self.stride, self.padding = (spread(v, self.n) for v in (kernel_size, stride, padding))
 
     def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
-        return _three("max_unpool")[self.n - 1](input, indices, self.kernel_size, self.stride, self.padding, output_size)
+        return _three("max_unpool")[self.n - 1](
+            input, indices, self.kernel_size, self.stride, self.padding, output_size
+        )
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
@@ -103,7 +105,12 @@ class AvgPool1d(Module):
     """Mean of each window."""
 
     def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
     ) -> None:
         super().__init__()
         stride = kernel_size if stride is None else stride
@@ -162,11 +169,14 @@ class _LPPoolNd(Module):
         self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
 
     def forward(self, input: Any) -> Any:
-        return _three("lp_pool")[self.n - 1](input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+        return _three("lp_pool")[self.n - 1](
+            input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
+        )
 
     def extra_repr(self) -> str:
         return (
-            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
         )
 
 

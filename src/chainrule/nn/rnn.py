@@ -21,7 +21,7 @@ def _zeros(like: Any, *shape: int) -> Any:
     return full(0.0, *shape, dtype=raw_dtype(like))
 
 
-# ---- one time step --------------------------------------------------------------------------------------------------------
+# ---- one time step ---------------------------------------------------------------------------------------------------
 
 
 def rnn_step(gates: Any, h: Any, w: Any, b: Any, activation: Any) -> Any:
@@ -46,7 +46,7 @@ def gru_step(gates: Any, h: Any, w: Any, b: Any) -> Any:
     return n + z * (h - n)
 
 
-# ---- cells ------------------------------------------------------------------------------------------------------------------
+# ---- cells -----------------------------------------------------------------------------------------------------------
 
 
 class RNNCellBase(Module):
@@ -141,7 +141,7 @@ class GRUCell(RNNCellBase):
         return h if batched else h.squeeze(0)
 
 
-# ---- layers -----------------------------------------------------------------------------------------------------------------
+# ---- layers ----------------------------------------------------------------------------------------------------------
 
 
 class RNNBase(Module):
@@ -169,11 +169,18 @@ class RNNBase(Module):
         if num_layers <= 0:
             raise ArgumentError("num_layers must be greater than zero")
         if not 0 <= dropout <= 1:
-            raise ArgumentError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed")
+            raise ArgumentError(
+                "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"
+            )
         if proj_size < 0 or (proj_size and proj_size >= hidden_size):
             raise ArgumentError("proj_size has to be a positive integer, smaller than hidden_size, or zero")
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
-        self.batch_first, self.dropout, self.bidirectional, self.proj_size = batch_first, float(dropout), bidirectional, proj_size
+        self.batch_first, self.dropout, self.bidirectional, self.proj_size = (
+            batch_first,
+            float(dropout),
+            bidirectional,
+            proj_size,
+        )
         out = proj_size or hidden_size
         directions = 2 if bidirectional else 1
         for layer in range(num_layers):
@@ -230,7 +237,9 @@ class RNNBase(Module):
 
     def _run(self, x: Any, suffix: str, state: tuple, reverse: bool, lengths: list[int] | None) -> tuple[Any, tuple]:
         """One direction of one layer over x (time, batch, features)."""
-        gates = F.linear(x, getattr(self, f"weight_ih_{suffix}"), getattr(self, f"bias_ih_{suffix}") if self.bias else None)
+        gates = F.linear(
+            x, getattr(self, f"weight_ih_{suffix}"), getattr(self, f"bias_ih_{suffix}") if self.bias else None
+        )
         steps = raw_shape(x)[0]
         per_step = gates.unbind(0)
         outputs: list[Any] = [None] * steps
@@ -301,7 +310,13 @@ class RNNBase(Module):
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
-        for name, default in (("proj_size", 0), ("num_layers", 1), ("bias", True), ("batch_first", False), ("dropout", 0.0)):
+        for name, default in (
+            ("proj_size", 0),
+            ("num_layers", 1),
+            ("bias", True),
+            ("batch_first", False),
+            ("dropout", 0.0),
+        ):
             if getattr(self, name) != default:
                 text += f", {name}={getattr(self, name)}"
         return text + (", bidirectional=True" if self.bidirectional else "")

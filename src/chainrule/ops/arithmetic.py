@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import BOOL, category, result_dtype
-from ..core.eager import cast_to, require_tensor, write_out
+from ..core.dtypes import BOOL, INT64, category, result_dtype
+from ..core.eager import cast_to, elementwise_call, require_tensor, write_out
 from ..core.errors import ArgumentError, DTypeError
 from ..core.value import Tensor, raw_dtype
 from .kits import elementwise, function_of
-from .safe import div0, mul0
+from .safe import div0, mul0, zero
+from .shape import cast_p
 
 __all__ = [
     "add",
@@ -91,29 +93,52 @@ square_p = elementwise(
 reciprocal_p = elementwise(
     "reciprocal",
     lambda xp, x: xp.true_divide(xp.ones((), x.dtype), x),
-    lambda g, ans, x: -mul0(g, ans * ans),
+    lambda g, ans, x: -mul0(mul0(g, ans), ans),
     notation="1 / {}",
     doc="1 / x, element by element.",
+    fast=np.reciprocal,
 )
 
 
 def _pow_base(g: Any, ans: Any, x: Any, y: Any) -> Any:
+    """y x^(y - 1), and 0 where y is 0."""
     if isinstance(y, (int, float)):
-        if y == 0:
-            return g * 0
-        return mul0(g, pow(x, y - 1) * y) if y < 1 else g * (pow(x, y - 1) * y)
-    return mul0(g * y, pow(x, y - 1))
+        return zero(g) if y == 0 else mul0(g, pow_p(x, y - 1)) * y
+    return mul0(g * y, pow_p(x, y - 1))
 
 
 def _pow_exponent(g: Any, ans: Any, x: Any, y: Any) -> Any:
+    """x^y log(x), and 0 where x is 0 and y is not negative."""
     from .exponential import log
 
-    return mul0(g * ans, log(x + (x == 0)))
+    if isinstance(x, (int, float)):
+        return mul0(mul0(g, ans), math.log(x) if x > 0 else 0.0 if x == 0 else math.nan)
+    at_zero = (x == 0) if isinstance(y, complex) or raw_dtype(y).kind == "c" else (x == 0) & (y >= 0)
+    return mul0(mul0(g, ans), log(x + cast_p(at_zero, dtype=raw_dtype(x))))
 
 
 def _pow_impl(xp: Any, x: Any, y: Any) -> Any:
-    if isinstance(y, int) and not isinstance(y, bool) and y < 0 and x.dtype.kind in "iu":
-        raise ArgumentError("Integers to negative integer powers are not allowed.")
+    """Small whole exponents by products, square roots by sqrt; integers stay integers."""
+    if isinstance(y, (int, float)) and not isinstance(x, (int, float)):
+        if x.dtype.kind in "fc":
+            if y == 2:
+                return xp.multiply(x, x)
+            if y == 3:
+                return xp.multiply(xp.multiply(x, x), x)
+            if y == 4:
+                square = xp.multiply(x, x)
+                return xp.multiply(square, square)
+            if y == 0.5:
+                return xp.sqrt(x)
+        elif y < 0:
+            raise ArgumentError("Integers to negative integer powers are not allowed. Write x.float() ** y")
+    dtype = xp.result_type(x, y)
+    if dtype.kind == "b":
+        return xp.logical_or(x, xp.logical_not(y))
+    if dtype.kind == "i" and xp.any(xp.less(y, 0)):
+        x, negative = xp.asarray(x, dtype), xp.less(y, 0)
+        inverse = xp.where(x == 1, 1, xp.where(x == -1, 1 - 2 * (y & 1), 0))  # 1 / x rounded towards 0
+        return xp.where(negative, inverse, xp.power(x, xp.where(negative, 0, y))).astype(dtype)
     return xp.power(x, y)
 
 
@@ -128,41 +153,69 @@ pow_p = elementwise(
 )
 
 
-def _floor_divide(xp: Any, x: Any, y: Any) -> Any:
-    return xp.floor_divide(x, y)
+def _whole_division(ufunc: Any) -> Any:
+    """The implementation by a ufunc, refusing what has no integer result."""
+
+    def impl(xp: Any, x: Any, y: Any) -> Any:
+        kind = xp.result_type(x, y).kind
+        if kind == "b":
+            raise DTypeError("division with remainder is not implemented for bool; convert with x.int() first")
+        if kind in "iu" and not xp.all(y):
+            raise ArgumentError("ZeroDivisionError: integer division or remainder by 0; convert with x.float() first")
+        return ufunc(x, y)
+
+    return impl
+
+
+def _trunc_quotient(x: Any, y: Any) -> Any:
+    """The quotient rounded towards 0; exact for integers of any size."""
+    dtype = np.result_type(x, y)
+    if dtype.kind not in "iu":
+        return np.trunc(np.true_divide(x, y)).astype(dtype, copy=False)
+    quotient = np.floor_divide(x, y)
+    return quotient + ((np.remainder(x, y) != 0) & (quotient < 0)).astype(dtype)
 
 
 floor_divide_p = elementwise(
     "floor_divide",
-    _floor_divide,
+    _whole_division(np.floor_divide),
     None,
     None,
     notation="{} // {}",
     doc="floor(x / y).",
-    fast=np.floor_divide,
+)
+floor_quotient_p = elementwise(
+    "floor_quotient",
+    _whole_division(np.floor_divide),
+    lambda g, ans, x, y: zero(g),
+    lambda g, ans, x, y: zero(g),
+    notation="floor({} / {})",
+    doc="floor(x / y), with gradient 0.",
+    backward_name="DivBackward0",
 )
 trunc_divide_p = elementwise(
     "trunc_divide",
-    lambda xp, x, y: xp.trunc(xp.true_divide(x, y)).astype(xp.result_type(x, y)),
-    None,
-    None,
+    _whole_division(_trunc_quotient),
+    lambda g, ans, x, y: zero(g),
+    lambda g, ans, x, y: zero(g),
     notation="trunc({} / {})",
-    doc="x / y rounded towards zero.",
+    doc="x / y rounded towards zero, with gradient 0.",
+    backward_name="DivBackward0",
 )
 remainder_p = elementwise(
     "remainder",
-    lambda xp, x, y: xp.remainder(x, y),
+    _whole_division(np.remainder),
     lambda g, ans, x, y: g,
-    lambda g, ans, x, y: -g * floor(x / y),
+    lambda g, ans, x, y: -mul0(g, floor_quotient_p(x, y)),
     notation="{} mod {}",
     doc="x - y floor(x / y): the sign of y.",
     fast=np.remainder,
 )
 fmod_p = elementwise(
     "fmod",
-    lambda xp, x, y: xp.fmod(x, y),
+    _whole_division(np.fmod),
     lambda g, ans, x, y: g,
-    lambda g, ans, x, y: -g * trunc(x / y),
+    lambda g, ans, x, y: -mul0(g, trunc_divide_p(x, y)),
     notation="fmod({}, {})",
     doc="x - y trunc(x / y): the sign of x.",
     fast=np.fmod,
@@ -172,7 +225,7 @@ add_op = function_of(add_p)
 sub_op = function_of(sub_p)
 div_op = function_of(div_p, "float")
 mul = multiply = function_of(mul_p)
-square = function_of(square_p, "numeric")
+square_op = function_of(square_p, "numeric")
 reciprocal = function_of(reciprocal_p)
 floor_divide = function_of(floor_divide_p)
 fmod = function_of(fmod_p)
@@ -185,8 +238,8 @@ def neg(input: Any, *, out: Any = None) -> Any:
     """Negative; bool has none."""
     if isinstance(input, Tensor) and raw_dtype(input) == BOOL:
         raise DTypeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
-            "`~` or `logical_not()` operator instead."
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` or `logical_not()` operator instead."
         )
     return neg_op(input, out=out)
 
@@ -223,17 +276,20 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
 
 
 def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Any:
-    """input / other; rounding_mode "trunc" or "floor" rounds the quotient."""
+    """input / other, integers as floats; rounding_mode "trunc" or "floor" rounds the quotient and keeps integers.
+
+    >>> import chainrule as cr
+    >>> cr.div(cr.tensor([7, -7]), 2, rounding_mode="trunc")
+    tensor([ 3, -3])
+    """
     if rounding_mode is None:
         return div_op(input, other, out=out)
-    if rounding_mode == "floor":
-        return floor_divide(input, other, out=out)
-    if rounding_mode != "trunc":
+    if rounding_mode not in ("floor", "trunc"):
         raise ArgumentError(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
         )
-    dtype = result_dtype((input, other))
-    res = trunc_divide_p(cast_to(input, dtype), cast_to(other, dtype))
+    prim = floor_quotient_p if rounding_mode == "floor" else trunc_divide_p
+    res = elementwise_call(prim, (input, other), "numeric")
     return res if out is None else write_out(out, res)
 
 
@@ -241,35 +297,44 @@ div.prim = div_p  # type: ignore[attr-defined]
 divide = true_divide = div
 
 
-def floor(x: Any) -> Any:
-    from .rounding import floor
-
-    return floor(x)
-
-
-def trunc(x: Any) -> Any:
-    from .rounding import trunc
-
-    return trunc(x)
+def square(input: Any, *, out: Any = None) -> Any:
+    """input times itself; bool becomes int64."""
+    return square_op(_counted(input), out=out)
 
 
-def _is_integer(x: Any) -> bool:
-    return not isinstance(x, (int, float)) and category(raw_dtype(x)) < 2
+square.prim = square_p  # type: ignore[attr-defined]
+
+
+def _counted(x: Any) -> Any:
+    """bool as int64, other values as they are."""
+    return cast_to(x, INT64) if isinstance(x, Tensor) and raw_dtype(x) == BOOL else x
 
 
 def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
-    """input to the power exponent. Integer tensors keep their dtype and take no negative integer powers."""
-    if exponent.__class__ is int or (exponent.__class__ is float and not _is_integer(input)):
-        if exponent == 2:
-            return square(input, out=out)
-        if exponent == 1 and not isinstance(input, Tensor):
-            return input
-        if exponent == 0.5 and isinstance(input, Tensor):
-            from .exponential import sqrt
+    """input to the power exponent. Integer tensors keep their dtype and take no negative Python number as exponent.
 
-            return sqrt(input, out=out)
-        if exponent == -1 and not isinstance(input, (int, float)) and raw_dtype(input).kind in "fc":
-            return reciprocal(input, out=out)
+    >>> import chainrule as cr
+    >>> x = cr.tensor([0.0, 3.0], requires_grad=True)
+    >>> (x**2).sum().backward()
+    >>> x.grad
+    tensor([0., 6.])
+    """
+    kind = exponent.__class__
+    if (kind is int or kind is float) and isinstance(input, Tensor):
+        dtype = raw_dtype(input)
+        if dtype.kind in "fc":
+            if exponent == 2:
+                return square_op(input, out=out)
+            if exponent == 0.5:
+                from .exponential import sqrt
+
+                return sqrt(input, out=out)
+            if exponent == -1:
+                return reciprocal(input, out=out)
+            if out is None and (kind is int or dtype.kind != "c"):
+                return pow_p(input, exponent)  # no promotion to be found out
+        elif kind is int:
+            input = _counted(input)
     return pow_op(input, exponent, out=out)
 
 
@@ -304,5 +369,3 @@ def lerp(input: Any, end: Any, weight: Any) -> Any:
     if not isinstance(weight, (int, float)) or abs(weight) < 0.5:
         return add_op(input, mul(weight, sub_op(end, input)))
     return sub_op(end, mul(sub_op(end, input), 1 - weight))
-
-

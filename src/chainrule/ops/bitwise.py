@@ -25,14 +25,18 @@ def _op(name: str, function: Any, sign: str = "") -> Any:
     notation = "{} " + sign + " {}" if sign else name + "({}, {})"
     op = function_of(elementwise(name, function, None, None, notation=notation, doc=f"{name} of integers."))
 
+    refused = "fc" if sign in ("&", "|", "^") else "bfc"
+
     def integers_only(input: Any, other: Any, *, out: Any = None) -> Any:
         for x in (input, other):
-            if raw_dtype(x).kind in "fc":
-                raise DTypeError(f'"{name}" not implemented for {raw_dtype(x)}; it works on integers and bool')
+            if raw_dtype(x).kind in refused:
+                raise DTypeError(
+                    f'"{name}" not implemented for {raw_dtype(x)}; it works on integers{" and bool" if len(refused) == 2 else ""}'
+                )
         return op(input, other, out=out)
 
     integers_only.__name__ = integers_only.__qualname__ = name
-    integers_only.__doc__ = f"{name} of integers or bool, element by element."
+    integers_only.__doc__ = f"{name} of integers{' or bool' if len(refused) == 2 else ''}, element by element."
     return integers_only
 
 
@@ -43,7 +47,9 @@ bitwise_left_shift = _op("bitwise_left_shift", lambda xp, x, y: xp.left_shift(x,
 bitwise_right_shift = _op("bitwise_right_shift", lambda xp, x, y: xp.right_shift(x, y), ">>")
 gcd = _op("gcd", lambda xp, x, y: xp.gcd(x, y))
 lcm = _op("lcm", lambda xp, x, y: xp.lcm(x, y))
-_not = function_of(elementwise("bitwise_not", lambda xp, x: xp.invert(x), None, notation="~{}", doc="Every bit flipped."), "none")
+_not = function_of(
+    elementwise("bitwise_not", lambda xp, x: xp.invert(x), None, notation="~{}", doc="Every bit flipped."), "none"
+)
 
 
 def bitwise_not(input: Any, *, out: Any = None) -> Any:

@@ -44,7 +44,23 @@ __all__ = [
     "where",
 ]
 METHODS = tuple(n for n in __all__ if n != "where")
-INPLACE = ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_not", "logical_or", "logical_xor")
+INPLACE = (
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "not_equal",
+    "less",
+    "less_equal",
+    "greater",
+    "greater_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+)
 
 
 def _comparison(name: str, sign: str, ufunc: Any) -> Any:
@@ -52,10 +68,13 @@ def _comparison(name: str, sign: str, ufunc: Any) -> Any:
         name, lambda xp, x, y: ufunc(x, y), None, None, out="bool", notation="{} " + sign + " {}", doc=f"x {sign} y."
     )
     op = function_of(prim)
+    ordered = name not in ("eq", "ne")
 
     def compare(input: Any, other: Any, *, out: Any = None) -> Any:
         if other is None or isinstance(other, str):
-            return NotImplemented if name not in ("eq", "ne") else (name == "ne")
+            return NotImplemented if ordered else (name == "ne")
+        if ordered and (isinstance(other, complex) or raw_dtype(input).kind == "c" or raw_dtype(other).kind == "c"):
+            raise DTypeError(f'"{name}" not implemented for complex numbers, which have no order; compare x.abs()')
         return op(input, other, out=out)
 
     compare.__name__ = compare.__qualname__ = name
@@ -72,6 +91,12 @@ gt = greater = _comparison("gt", ">", np.greater)
 ge = greater_equal = _comparison("ge", ">=", np.greater_equal)
 
 
+def _real_only(name: str, x: Any) -> Any:
+    if x.dtype.kind == "c":
+        raise DTypeError(f"{name} does not support complex inputs. Test x.real or x.imag")
+    return x
+
+
 def _test(name: str, function: Any, doc: str) -> Any:
     return function_of(elementwise(name, function, None, out="bool", doc=doc), "none")
 
@@ -79,8 +104,8 @@ def _test(name: str, function: Any, doc: str) -> Any:
 isnan = _test("isnan", lambda xp, x: xp.isnan(x), "Is it NaN?")
 isinf = _test("isinf", lambda xp, x: xp.isinf(x), "Is it infinite?")
 isfinite = _test("isfinite", lambda xp, x: xp.isfinite(x), "Is it neither NaN nor infinite?")
-isposinf = _test("isposinf", lambda xp, x: xp.isinf(x) & (x > 0), "Is it +inf?")
-isneginf = _test("isneginf", lambda xp, x: xp.isinf(x) & (x < 0), "Is it -inf?")
+isposinf = _test("isposinf", lambda xp, x: xp.isinf(x) & (_real_only("isposinf", x) > 0), "Is it +inf?")
+isneginf = _test("isneginf", lambda xp, x: xp.isinf(x) & (_real_only("isneginf", x) < 0), "Is it -inf?")
 isreal = _test("isreal", lambda xp, x: xp.isreal(x), "Is the imaginary part 0?")
 logical_not = _test("logical_not", lambda xp, x: xp.logical_not(x), "Is it 0?")
 logical_and = function_of(
@@ -90,21 +115,24 @@ logical_or = function_of(
     elementwise("logical_or", lambda xp, x, y: xp.logical_or(x, y), None, None, out="bool", doc="Is one of them not 0?")
 )
 logical_xor = function_of(
-    elementwise("logical_xor", lambda xp, x, y: xp.logical_xor(x, y), None, None, out="bool", doc="Is just one of them not 0?")
+    elementwise(
+        "logical_xor", lambda xp, x, y: xp.logical_xor(x, y), None, None, out="bool", doc="Is just one of them not 0?"
+    )
 )
 
 
 def _share(g: Any, wins: Any, ties: Any) -> Any:
     """g where this operand wins, half of it at ties, else 0."""
-    return where_p(wins, g, where_p(ties, g * 0.5, g * 0))
+    return where_p(wins, g, where_p(ties, g * 0.5, 0.0))
 
 
-def _extremum(name: str, ufunc: Any, first_wins: Any, second_wins: Any, doc: str) -> Any:
+def _extremum(name: str, ufunc: Any, first_wins: Any, second_wins: Any, doc: str, ties: str) -> Any:
+    even = ties is EVEN
     prim = elementwise(
         name,
         lambda xp, x, y: ufunc(x, y),
-        lambda g, ans, x, y: _share(g, first_wins(x, y), x == y),
-        lambda g, ans, x, y: _share(g, second_wins(x, y), x == y),
+        lambda g, ans, x, y: _share(g, first_wins(x, y), x == y) if even else where_p(first_wins(x, y), g, 0.0),
+        lambda g, ans, x, y: _share(g, second_wins(x, y), x == y) if even else where_p(second_wins(x, y), g, 0.0),
         doc=doc,
     )
     op = function_of(prim)
@@ -115,30 +143,52 @@ def _extremum(name: str, ufunc: Any, first_wins: Any, second_wins: Any, doc: str
         return op(input, other, out=out)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc + " Ties share the gradient evenly."
+    function.__doc__ = f"{doc} {ties}"
     function.prim = prim  # type: ignore[attr-defined]
     return function
 
 
+EVEN, FIRST = "Ties share the gradient evenly.", "At ties the first gets the gradient."
+
 maximum = _extremum(
-    "maximum", np.maximum, lambda x, y: (x > y) | (x != x), lambda x, y: (y > x) | (y != y), "The larger one; NaN wins."
+    "maximum",
+    np.maximum,
+    lambda x, y: (x > y) | (x != x),
+    lambda x, y: (y > x) | ((y != y) & (x == x)),
+    "The larger one; NaN wins.",
+    EVEN,
 )
 minimum = _extremum(
-    "minimum", np.minimum, lambda x, y: (x < y) | (x != x), lambda x, y: (y < x) | (y != y), "The smaller one; NaN wins."
+    "minimum",
+    np.minimum,
+    lambda x, y: (x < y) | (x != x),
+    lambda x, y: (y < x) | ((y != y) & (x == x)),
+    "The smaller one; NaN wins.",
+    EVEN,
 )
 fmax = _extremum(
-    "fmax", np.fmax, lambda x, y: (x > y) | (y != y), lambda x, y: (y > x) | (x != x), "The larger one; NaN loses."
+    "fmax",
+    np.fmax,
+    lambda x, y: (x >= y) | (y != y),
+    lambda x, y: (y > x) | ((x != x) & (y == y)),
+    "The larger one; NaN loses.",
+    FIRST,
 )
 fmin = _extremum(
-    "fmin", np.fmin, lambda x, y: (x < y) | (y != y), lambda x, y: (y < x) | (x != x), "The smaller one; NaN loses."
+    "fmin",
+    np.fmin,
+    lambda x, y: (x <= y) | (y != y),
+    lambda x, y: (y < x) | ((x != x) & (y == y)),
+    "The smaller one; NaN loses.",
+    FIRST,
 )
 
 where_p = elementwise(
     "where",
     lambda xp, c, x, y: xp.where(c, x, y),
     None,
-    lambda g, ans, c, x, y: where_p(c, g, g * 0),
-    lambda g, ans, c, x, y: where_p(c, g * 0, g),
+    lambda g, ans, c, x, y: where_p(c, g, 0.0),
+    lambda g, ans, c, x, y: where_p(c, 0.0, g),
     notation="where({}, {}, {})",
     doc="x where the condition holds, else y.",
     holomorphic=False,
@@ -165,7 +215,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, x: Any = None
     if input is None or other is None:
         raise ArgumentError("where() takes a condition alone, or a condition and two values")
     kind = raw_dtype(condition)
-    if kind != bool:
+    if kind.kind != "b":
         if kind != np.uint8:
             raise DTypeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {kind}")
         condition = condition != 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from ..core.errors import DTypeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
 from .kits import function_of, opaque
-from .safe import div0
+from .safe import div0, mul0, zero
 
 __all__ = [
     "angle",
@@ -19,13 +20,16 @@ __all__ = [
     "conj_physical",
     "imag",
     "is_complex",
+    "is_conj",
     "is_floating_point",
+    "is_neg",
+    "is_signed",
     "polar",
     "real",
     "resolve_conj",
     "resolve_neg",
 ]
-METHODS = ("angle", "conj", "conj_physical", "resolve_conj", "resolve_neg")
+METHODS = ("angle", "conj", "conj_physical", "is_conj", "is_neg", "is_signed", "resolve_conj", "resolve_neg")
 ATTRIBUTES = ("real", "imag")
 
 
@@ -59,7 +63,7 @@ real_p = opaque(
     "real",
     lambda xp, x: x.real,
     lambda x: Spec(x.shape, _real_dtype(x.dtype)),
-    vjp=(lambda g, ans, x: complex_p(g, g * 0) if raw_dtype(x).kind == "c" else g,),
+    vjp=(lambda g, ans, x: complex_p(g, zero(g)) if raw_dtype(x).kind == "c" else g,),
     jvp=_same,
     batch=_unary_batch,
     doc="Real part; a view.",
@@ -69,7 +73,7 @@ imag_p = opaque(
     "imag",
     lambda xp, x: x.imag,
     lambda x: Spec(x.shape, _real_dtype(x.dtype)),
-    vjp=(lambda g, ans, x: complex_p(g * 0, g),),
+    vjp=(lambda g, ans, x: complex_p(zero(g), g),),
     jvp=_same,
     batch=_unary_batch,
     doc="Imaginary part; a view.",
@@ -116,16 +120,16 @@ complex_p = opaque(
 def _angle_rule(g: Any, ans: Any, x: Any) -> Any:
     """d angle = (re d im - im d re) / |x|^2; 0 at 0 and for real x."""
     if raw_dtype(x).kind != "c":
-        return g * 0
+        return zero(g)
     re, im = real_p(x), imag_p(x)
     size = re * re + im * im
-    return complex_p(g * div0(-im, size), g * div0(re, size))
+    return complex_p(mul0(g, div0(-im, size)), mul0(g, div0(re, size)))
 
 
 def _angle_jvp(prim: Any, tangents: Any, ans: Any, x: Any) -> Any:
     t = tangents[0]
     if raw_dtype(x).kind != "c":
-        return t * 0
+        return zero(t)
     re, im = real_p(x), imag_p(x)
     size = re * re + im * im
     return div0(re * imag_p(t) - im * real_p(t), size)
@@ -133,7 +137,7 @@ def _angle_jvp(prim: Any, tangents: Any, ans: Any, x: Any) -> Any:
 
 angle_p = opaque(
     "angle",
-    lambda xp, x: xp.where(xp.isnan(x), x, xp.angle(x)).astype(x.dtype) if x.dtype.kind != "c" else xp.angle(x),
+    lambda xp, x: xp.angle(x) if x.dtype.kind == "c" else xp.where(xp.isnan(x), x, xp.where(x < 0, math.pi, 0)),
     lambda x: Spec(x.shape, _real_dtype(x.dtype)),
     vjp=(_angle_rule,),
     jvp=_angle_jvp,
@@ -196,3 +200,18 @@ def is_complex(input: Any) -> bool:
 def is_floating_point(input: Any) -> bool:
     """Is the dtype a floating one?"""
     return raw_dtype(input).kind == "f"
+
+
+def is_conj(input: Any) -> bool:
+    """Is it a conjugate still to be computed? Never: conjugates are computed at once here."""
+    return False
+
+
+def is_neg(input: Any) -> bool:
+    """Is it a negative still to be computed? Never: negatives are computed at once here."""
+    return False
+
+
+def is_signed(input: Any) -> bool:
+    """Can the dtype hold negative numbers?"""
+    return raw_dtype(input).kind in "ifcV"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.eager import write_out
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
 from .broadcasting import unbroadcast
 from .contraction import conj, mH, mT
 from .einsum import contract
 from .kits import add_terms, broadcast_shapes, opaque
-from .linalg_basic import batch_lead, inv_p, like, matrices, real_of, real_part
+from .linalg_basic import batch_lead, finish_outs, inv_p, like, matrices, real_of, real_part, unbroadcast_up
 from .reductions import finish_out, return_type
 from .shape import reshape_p
 
@@ -70,34 +69,34 @@ def _column(v: Any) -> Any:
     return reshape_p(v, shape=(*raw_shape(v), 1, 1))
 
 
+def _cofactor_aval(x: Any, t: Any = None) -> Spec:
+    lead = tuple(x.shape[:-2]) if t is None else broadcast_shapes(tuple(x.shape[:-2]), tuple(t.shape[:-2]))
+    return Spec((*lead, *x.shape[-2:]), x.dtype)
+
+
+def _cofactor_by_x(g: Any, ans: Any, x: Any, t: Any = None) -> Any:
+    """The second derivative of det is a symmetric bilinear form, so that its transpose is itself."""
+    return unbroadcast(cofactor_p(x, g) if t is None else _third_det(g, x, t), raw_shape(x))
+
+
+def _cofactor_jvp(prim: Any, tangents: Any, ans: Any, x: Any, t: Any = None) -> Any:
+    if t is None:
+        return prim(x, tangents[0])
+    terms = [] if tangents[0] is None else [_third_det(tangents[0], x, t)]
+    return unbroadcast_up(add_terms(terms + ([] if tangents[1] is None else [prim(x, tangents[1])])), raw_shape(ans))
+
+
 cofactor_p = opaque(
     "cofactor",
-    _cofactor_impl,
-    lambda x: Spec(tuple(x.shape), x.dtype),
-    vjp=(lambda g, ans, x: cofactor_tangent_p(x, g),),
-    jvp=lambda prim, tangents, ans, x: cofactor_tangent_p(x, tangents[0]),
-    batch=lambda prim, args, b: prim(args[0]),
-    notation="cof({})",
-    doc="Cofactor matrix C, for which d det(A) = sum(C dA); found by the SVD, so right for singular matrices.",
-    holomorphic=True,
-)
-cofactor_tangent_p = opaque(
-    "cofactor_tangent",
-    _cofactor_tangent_impl,
-    lambda x, t: Spec((*broadcast_shapes(tuple(x.shape[:-2]), tuple(t.shape[:-2])), *x.shape[-2:]), x.dtype),
-    vjp=(
-        lambda g, ans, x, t: unbroadcast(_third_det(g, x, t), raw_shape(x)),
-        lambda g, ans, x, t: unbroadcast(cofactor_tangent_p(x, g), t.shape),
-    ),
-    jvp=lambda prim, tangents, ans, x, t: add_terms(
-        ([_third_det(tangents[0], x, t)] if tangents[0] is not None else [])
-        + ([prim(x, tangents[1])] if tangents[1] is not None else [])
-    ),
+    lambda xp, x, t=None: _cofactor_impl(xp, x) if t is None else _cofactor_tangent_impl(xp, x, t),
+    _cofactor_aval,
+    vjp=(_cofactor_by_x, lambda g, ans, x, t: unbroadcast(cofactor_p(x, g), t.shape)),
+    jvp=_cofactor_jvp,
     batch=batch_lead,
-    notation="cof'({}, {})",
-    doc="Derivative of the cofactor matrix of the first argument in the direction of the second.",
+    notation="cof({})",
+    doc="Cofactor matrix C, for which d det(A) = sum(C dA), or its derivative in the direction of a second argument.",
     holomorphic=True,
-)
+)  # found by the SVD, so right for singular matrices too
 det_p = opaque(
     "det",
     lambda xp, x: xp.asarray(xp.linalg.det(x)),
@@ -182,8 +181,7 @@ def slogdet(A: Any, *, out: Any = None) -> Any:
     tensor(-1.)
     """
     matrices("linalg.slogdet", A, square=True)
-    found = Slogdet(*slogdet_p(A))
-    return found if out is None else Slogdet(*(write_out(o, f) for o, f in zip(out, found, strict=True)))
+    return finish_outs(out, Slogdet(*slogdet_p(A)))
 
 
 def logdet(input: Any) -> Any:

@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .kits import elementwise, function_of
+from ..core.dtypes import default
+from ..core.eager import cast_to
+from ..core.tape import Spec
+from ..core.value import Tensor, raw_dtype, raw_shape
+from .kits import elementwise, function_of, opaque, pad_rank
 from .safe import div0, mul0
 
 __all__ = [
@@ -31,12 +35,18 @@ __all__ = [
 METHODS = tuple(n for n in __all__ if n != "xlog1py")
 INPLACE = tuple(n for n in METHODS if n not in ("logaddexp", "logaddexp2"))
 
-exp_p = elementwise("exp", lambda xp, x: xp.exp(x), lambda g, ans, x: g * ans, doc="e to the power x.", fast=np.exp)
+exp_p = elementwise(
+    "exp", lambda xp, x: xp.exp(x), lambda g, ans, x: mul0(g, ans), doc="e to the power x.", fast=np.exp
+)
 exp2_p = elementwise(
-    "exp2", lambda xp, x: xp.exp2(x), lambda g, ans, x: g * ans * math.log(2), doc="2 to the power x.", fast=np.exp2
+    "exp2",
+    lambda xp, x: xp.exp2(x),
+    lambda g, ans, x: mul0(g, ans) * math.log(2),
+    doc="2 to the power x.",
+    fast=np.exp2,
 )
 expm1_p = elementwise(
-    "expm1", lambda xp, x: xp.expm1(x), lambda g, ans, x: g * (ans + 1), doc="exp(x) - 1.", fast=np.expm1
+    "expm1", lambda xp, x: xp.expm1(x), lambda g, ans, x: mul0(g, ans + 1), doc="exp(x) - 1.", fast=np.expm1
 )
 log_p = elementwise("log", lambda xp, x: xp.log(x), lambda g, ans, x: div0(g, x), doc="Natural logarithm.", fast=np.log)
 log2_p = elementwise(
@@ -58,24 +68,39 @@ sqrt_p = elementwise(
 rsqrt_p = elementwise(
     "rsqrt",
     lambda xp, x: xp.true_divide(xp.ones((), x.dtype), xp.sqrt(x)),
-    lambda g, ans, x: mul0(g, ans * ans * ans * -0.5),
+    lambda g, ans, x: div0(mul0(g, ans), x) * -0.5,
     notation="1 / sqrt({})",
     doc="1 / sqrt(x).",
 )
 
 
 def _sigmoid(xp: Any, x: Any) -> Any:
+    """With exp(-|x|), which cannot overflow, over 1 + exp(-|x|) for negative x and 1 over it for the others."""
     if x.dtype.kind == "c":
         return 1 / (1 + xp.exp(-x))
     e = xp.exp(-xp.abs(x))
-    one = xp.ones((), x.dtype)
-    return xp.where(x >= 0, one, e) / (one + e)
+    return xp.where(x >= 0, 1, e) / (e + 1)
 
 
-sigmoid_p = elementwise("sigmoid", _sigmoid, lambda g, ans, x: g * (ans - ans * ans), doc="1 / (1 + exp(-x)).")
+sigmoid_p = elementwise(
+    "sigmoid",
+    _sigmoid,
+    lambda g, ans, x: g * (ans - ans * ans),
+    doc="1 / (1 + exp(-x)).",
+    fast=lambda x: _sigmoid(np, x),
+)
+
+
+def _logaddexp(xp: Any, x: Any, y: Any) -> Any:
+    if xp.result_type(x, y).kind != "c":
+        return xp.logaddexp(x, y)
+    top = xp.maximum(xp.real(x), xp.real(y))
+    return top + xp.log(xp.exp(x - top) + xp.exp(y - top))
+
+
 logaddexp_p = elementwise(
     "logaddexp",
-    lambda xp, x, y: xp.logaddexp(x, y),
+    _logaddexp,
     lambda g, ans, x, y: mul0(g, exp(_difference(x, ans))),
     lambda g, ans, x, y: mul0(g, exp(_difference(y, ans))),
     doc="log(exp(x) + exp(y)).",
@@ -91,6 +116,12 @@ logaddexp2_p = elementwise(
 )
 
 
+def aligned(args: Any, is_batched: Any) -> list:
+    """Operands whose batch dimension 0 stays in front when they broadcast against each other."""
+    ndim = max(len(raw_shape(a)) - b for a, b in zip(args, is_batched, strict=True))
+    return [pad_rank(a, ndim) if b else a for a, b in zip(args, is_batched, strict=True)]
+
+
 def _difference(x: Any, ans: Any) -> Any:
     """x - ans, with -inf in place of (-inf) - (-inf), so that its exponential is 0."""
     from .rounding import nan_to_num
@@ -102,7 +133,23 @@ def _logit(xp: Any, x: Any) -> Any:
     return xp.log(x) - xp.log1p(-x)
 
 
-logit_p = elementwise("logit", _logit, lambda g, ans, x: div0(g, x - x * x), doc="log(x / (1 - x)).")
+def _logit_rule(g: Any, ans: Any, x: Any) -> Any:
+    """g / (x (1 - x)), NaN outside of [0, 1]."""
+    if raw_dtype(x).kind == "c":
+        return div0(g, x * (1 - x))
+    from .comparison import where
+
+    return div0(g, where((x < 0) | (x > 1), math.nan, x * (1 - x)))
+
+
+logit_p = elementwise("logit", _logit, _logit_rule, doc="log(x / (1 - x)).")
+
+
+def _unless(g: Any, mask: Any) -> Any:
+    """g, and 0 where the mask holds."""
+    from .comparison import where_p
+
+    return where_p(mask, 0.0, g)
 
 
 def _xlogy(xp: Any, x: Any, y: Any) -> Any:
@@ -113,7 +160,7 @@ def _xlogy(xp: Any, x: Any, y: Any) -> Any:
 xlogy_p = elementwise(
     "xlogy",
     _xlogy,
-    lambda g, ans, x, y: mul0(g, log(y)),
+    lambda g, ans, x, y: mul0(_unless(g, (x == 0) & (y <= 0)), log(y)),
     lambda g, ans, x, y: div0(g * x, y),
     notation="{} log({})",
     doc="x log(y), and 0 where x is 0.",
@@ -128,7 +175,7 @@ def _xlog1py(xp: Any, x: Any, y: Any) -> Any:
 xlog1py_p = elementwise(
     "xlog1py",
     _xlog1py,
-    lambda g, ans, x, y: mul0(g, log1p(y)),
+    lambda g, ans, x, y: mul0(_unless(g, (x == 0) & (y <= -1)), log1p(y)),
     lambda g, ans, x, y: div0(g * x, y + 1),
     notation="{} log1p({})",
     doc="x log(1 + y), and 0 where x is 0.",
@@ -151,8 +198,31 @@ def logit(input: Any, eps: float | None = None, *, out: Any = None) -> Any:
     return _logit_op(input, out=out)
 
 
+ldexp_p = opaque(
+    "ldexp",
+    lambda xp, x, n: xp.ldexp(x, n),
+    lambda x, n: Spec(np.broadcast_shapes(x.shape, n.shape), x.dtype),
+    vjp=(lambda g, ans, x, n: ldexp_p(g, n), None),
+    jvp=lambda prim, tangents, ans, x, n: prim(tangents[0], n),
+    batch=lambda prim, args, is_batched: prim(*aligned(args, is_batched)),
+    notation="{} 2^{}",
+    doc="x times 2 to the whole number n, without overflow on the way.",
+    undoes_broadcast=True,
+)
+
+
 def ldexp(input: Any, other: Any) -> Any:
-    """input times 2 to the power other."""
+    """input times 2 to the power other; integers become floats.
+
+    >>> import chainrule as cr
+    >>> cr.ldexp(cr.tensor([1.5, -2.0]), cr.tensor([1, 3]))
+    tensor([  3., -16.])
+    """
     from .arithmetic import mul, pow
 
+    if isinstance(input, Tensor) and isinstance(other, Tensor):
+        dtype, whole = raw_dtype(input), raw_dtype(other).kind in "iu"
+        if whole and dtype.kind in "biuf":
+            value = input if dtype.kind == "f" else cast_to(input, default.float)
+            return ldexp_p(value, cast_to(other, np.dtype("int32")))
     return mul(input, pow(2.0, other))

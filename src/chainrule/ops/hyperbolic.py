@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.value import raw_dtype
 from .kits import elementwise, function_of
-from .safe import div0
+from .safe import div0, mul0
 
 __all__ = ["acosh", "arccosh", "arcsinh", "arctanh", "asinh", "atanh", "cosh", "sinh", "tanh"]
 METHODS = INPLACE = tuple(__all__)
@@ -20,10 +21,10 @@ def _sqrt(x: Any) -> Any:
 
 
 sinh_p = elementwise(
-    "sinh", lambda xp, x: xp.sinh(x), lambda g, ans, x: g * cosh(x), doc="Hyperbolic sine.", fast=np.sinh
+    "sinh", lambda xp, x: xp.sinh(x), lambda g, ans, x: mul0(g, cosh(x)), doc="Hyperbolic sine.", fast=np.sinh
 )
 cosh_p = elementwise(
-    "cosh", lambda xp, x: xp.cosh(x), lambda g, ans, x: g * sinh(x), doc="Hyperbolic cosine.", fast=np.cosh
+    "cosh", lambda xp, x: xp.cosh(x), lambda g, ans, x: mul0(g, sinh(x)), doc="Hyperbolic cosine.", fast=np.cosh
 )
 tanh_p = elementwise(
     "tanh",
@@ -35,21 +36,30 @@ tanh_p = elementwise(
 asinh_p = elementwise(
     "asinh",
     lambda xp, x: xp.arcsinh(x),
-    lambda g, ans, x: g / _sqrt(x * x + 1),
+    lambda g, ans, x: div0(g, _sqrt(x * x + 1)),
     doc="Inverse hyperbolic sine.",
     fast=np.arcsinh,
 )
+
+
+def _acosh_rule(g: Any, ans: Any, x: Any) -> Any:
+    """g / sqrt(x^2 - 1); complex numbers need the product of two roots, for its branch."""
+    if raw_dtype(x).kind == "c":
+        return div0(div0(g, _sqrt(x - 1)), _sqrt(x + 1))
+    return div0(g, _sqrt((x - 1) * (x + 1)))
+
+
 acosh_p = elementwise(
     "acosh",
     lambda xp, x: xp.arccosh(x),
-    lambda g, ans, x: div0(g, _sqrt(x - 1) * _sqrt(x + 1)),
+    _acosh_rule,
     doc="Inverse hyperbolic cosine.",
     fast=np.arccosh,
 )
 atanh_p = elementwise(
     "atanh",
     lambda xp, x: xp.arctanh(x),
-    lambda g, ans, x: div0(g, 1 - x * x),
+    lambda g, ans, x: div0(g, (1 - x) * (1 + x)),
     doc="Inverse hyperbolic tangent.",
     fast=np.arctanh,
 )

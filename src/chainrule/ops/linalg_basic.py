@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import is_inexact, promote
-from ..core.eager import cast_to
+from ..core.eager import cast_to, write_out
 from ..core.errors import ArgumentError, DTypeError, LinAlgError, ShapeError
 from ..core.tape import Spec
-from ..core.value import raw_dtype, raw_shape
+from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .contraction import matmul, mH, with_dim
 from .einsum import contract
 from .kits import linear, opaque, pad_rank
@@ -86,6 +86,11 @@ def real_of(dtype: np.dtype) -> np.dtype:
 def like(g: Any, x: Any) -> Any:
     """A cotangent in its argument's dtype: the real part, if that is real."""
     return cast_to(g, raw_dtype(x))
+
+
+def finish_outs(out: Any, found: Any) -> Any:
+    """Several results, written into the tensors of `out` if that is given."""
+    return found if out is None else type(found)(*(write_out(o, f) for o, f in zip(out, found, strict=True)))
 
 
 def unbroadcast_up(x: Any, shape: tuple) -> Any:
@@ -294,7 +299,8 @@ def matrix_power(A: Any, n: int, *, out: Any = None) -> Any:
     if n < 0:
         return matrix_power(inv(A), -n, out=out)
     if n == 0:
-        return finish_out(out, unbroadcast_up(A * 0 + eye_like(A, shape[-1]), shape))
+        identity = np.array(np.broadcast_to(eye_like(A, shape[-1]), shape))
+        return finish_out(out, wrap(identity) if isinstance(A, Tensor) else identity)
     result, square = None, A
     while n:
         if n & 1:

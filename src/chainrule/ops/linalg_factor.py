@@ -21,6 +21,7 @@ from .linalg_basic import (
     check_info,
     common,
     eye_like,
+    finish_outs,
     matrices,
     over_batch,
     strict,
@@ -276,12 +277,12 @@ def qr(A: Any, mode: str = "reduced", *, out: Any = None) -> Any:
     if mode == "r":
         empty = np.empty(0, raw_dtype(A))
         q = wrap(empty) if isinstance(A, Tensor) else empty
-    return QR(q, r)
+    return finish_outs(out, QR(q, r))
 
 
 def old_qr(input: Any, some: bool = True, *, out: Any = None) -> Any:
     """(Q, R) with input = Q R: torch.qr, the older form of linalg.qr."""
-    return OldQR(*qr(input, "reduced" if some else "complete"))
+    return finish_outs(out, OldQR(*qr(input, "reduced" if some else "complete")))
 
 
 old_qr.__name__ = old_qr.__qualname__ = "qr"
@@ -355,7 +356,7 @@ def ldl_factor(A: Any, *, hermitian: bool = False, out: Any = None) -> Any:
     """
     matrices("torch.linalg.ldl_factor", A, square=True)
     LD, pivots, _ = ldl_factor_p(A, hermitian=bool(hermitian))
-    return LDLFactor(LD, pivots)
+    return finish_outs(out, LDLFactor(LD, pivots))
 
 
 def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False) -> Any:

@@ -15,7 +15,7 @@ from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
 from .contraction import mH, mT
 from .kits import opaque
-from .linalg_basic import INT32, check_info, common, eye_like, matrices, over_batch, strict, triangle
+from .linalg_basic import INT32, check_info, common, eye_like, finish_outs, matrices, over_batch, strict, triangle
 from .linalg_systems import solve_triangular_p
 from .reductions import finish_out, return_type
 
@@ -143,7 +143,7 @@ def lu_factor(A: Any, *, pivot: bool = True, out: Any = None) -> Any:
         "you still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
         "linalg.lu_factor_ex(A, pivot)",
     )
-    return LUFactor(found, pivots)
+    return finish_outs(out, LUFactor(found, pivots))
 
 
 def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:
@@ -174,7 +174,7 @@ def lu(A: Any, *, pivot: bool = True, out: Any = None) -> Any:
     """
     _pivoting("linalg.lu", A, pivot)
     found, pivots, _ = lu_factor_p(A)
-    return lu_unpack(found, pivots)
+    return finish_outs(out, lu_unpack(found, pivots))
 
 
 def old_lu(A: Any, pivot: bool = True, get_infos: bool = False) -> Any:

@@ -18,7 +18,7 @@ from ..core.value import Tensor, Tracer, raw_dtype, raw_shape, wrap
 from .contraction import conj, mH
 from .einsum import contract
 from .kits import add_terms, opaque
-from .linalg_basic import like, matrices, real_of, real_part
+from .linalg_basic import finish_outs, like, matrices, real_of, real_part
 from .reductions import finish_out, return_type
 from .shape import reshape_p
 
@@ -94,7 +94,7 @@ def _check_phase(name: str, *products: Any) -> None:
         return
     turn = np.imag(sum(np.diagonal(p, axis1=-2, axis2=-1) for p in found))
     size = max(1.0, float(max(np.abs(p).max() for p in found)))
-    if np.abs(turn).max() > 1e3 * np.sqrt(np.finfo(found[0].dtype).eps) * 1e-2 * size:
+    if np.abs(turn).max() > np.finfo(found[0].dtype).eps ** 0.25 * size:
         raise NotDifferentiableError(
             f"{name}_backward: The vectors in the complex case are specified up to multiplication by e^{{i phi}}. The "
             f"specified loss function depends on this quantity, so it is ill-defined. Write a loss that does not, for "
@@ -242,7 +242,7 @@ def svd(A: Any, full_matrices: bool = True, *, driver: str | None = None, out: A
     tensor([2., 1.])
     """
     matrices("linalg.svd", A)
-    return SVD(*svd_p(A, full=bool(full_matrices)))
+    return finish_outs(out, SVD(*svd_p(A, full=bool(full_matrices))))
 
 
 def old_svd(input: Any, some: bool = True, compute_uv: bool = True, *, out: Any = None) -> Any:
@@ -251,9 +251,9 @@ def old_svd(input: Any, some: bool = True, compute_uv: bool = True, *, out: Any 
     if not compute_uv:
         *lead, m, n = raw_shape(input)
         unused = [wrap(np.zeros((*lead, i, i), raw_dtype(input))) for i in (m, n)]
-        return OldSVD(unused[0], svdvals_p(input), unused[1])
+        return finish_outs(out, OldSVD(unused[0], svdvals_p(input), unused[1]))
     u, s, vh = svd_p(input, full=not some)
-    return OldSVD(u, s, mH(vh))
+    return finish_outs(out, OldSVD(u, s, mH(vh)))
 
 
 old_svd.__name__ = old_svd.__qualname__ = "svd"
@@ -342,7 +342,7 @@ def eigh(A: Any, UPLO: str = "L", *, out: Any = None) -> Any:
     tensor([1., 2.])
     """
     matrices("linalg.eigh", A, square=True)
-    return Eigh(*eigh_p(A, lower=_lower("linalg.eigh", UPLO)))
+    return finish_outs(out, Eigh(*eigh_p(A, lower=_lower("linalg.eigh", UPLO))))
 
 
 def eigvalsh(A: Any, UPLO: str = "L", *, out: Any = None) -> Any:
@@ -444,7 +444,7 @@ def eig(A: Any, *, out: Any = None) -> Any:
     tensor([2.+0.j, 1.+0.j])
     """
     matrices("linalg.eig", A, square=True)
-    return Eig(*eig_p(A))
+    return finish_outs(out, Eig(*eig_p(A)))
 
 
 def eigvals(A: Any, *, out: Any = None) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from .contraction import mT
 from .determinant import det, logdet, slogdet
-from .linalg_basic import common, inverse, matrices, matrix_exp, matrix_power
+from .linalg_basic import common, finish_outs, inverse, matrices, matrix_exp, matrix_power
 from .linalg_factor import cholesky_inverse, cholesky_solve, orgqr
 from .linalg_factor import old_cholesky as cholesky
 from .linalg_factor import old_qr as qr
@@ -29,7 +29,7 @@ def triangular_solve(
     b, A = common(b, A)
     coefficient = mT(A) if transpose else A
     X = solve_triangular(coefficient, b, upper=upper != transpose, unitriangular=unitriangular)
-    return TriangularSolve(X, A * 1)
+    return finish_outs(out, TriangularSolve(X, A * 1))
 
 
 # fmt: off

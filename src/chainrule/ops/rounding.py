@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.eager import elementwise_call, require_tensor
+from ..core.eager import cast_to, elementwise_call, require_tensor, write_out
 from ..core.errors import ArgumentError, DTypeError
+from ..core.tape import Spec
 from ..core.value import raw_dtype
 from .kits import elementwise, function_of, opaque, spec_of
+from .safe import zero
 
 __all__ = [
     "abs",
@@ -37,7 +39,15 @@ INPLACE = tuple(n for n in METHODS if n != "signbit")
 
 
 def _zero(g: Any, ans: Any, x: Any) -> Any:
-    return g * 0
+    return zero(g)
+
+
+def _sign_impl(xp: Any, x: Any) -> Any:
+    if x.dtype.kind == "c":
+        raise DTypeError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use chainrule.sgn instead."
+        )
+    return x.copy() if x.dtype.kind == "b" else xp.sign(x)
 
 
 def _integers_kept(function: Any) -> Any:
@@ -45,15 +55,23 @@ def _integers_kept(function: Any) -> Any:
     return lambda xp, x: x.copy() if x.dtype.kind in "biu" else function(xp, x)
 
 
-floor_p = elementwise("floor", _integers_kept(lambda xp, x: xp.floor(x)), _zero, doc="Largest integer <= x.")
-ceil_p = elementwise("ceil", _integers_kept(lambda xp, x: xp.ceil(x)), _zero, doc="Smallest integer >= x.")
-trunc_p = elementwise("trunc", _integers_kept(lambda xp, x: xp.trunc(x)), _zero, doc="x rounded towards 0.")
+floor_p = elementwise(
+    "floor", _integers_kept(lambda xp, x: xp.floor(x)), _zero, doc="Largest integer <= x.", fast=np.floor
+)
+ceil_p = elementwise(
+    "ceil", _integers_kept(lambda xp, x: xp.ceil(x)), _zero, doc="Smallest integer >= x.", fast=np.ceil
+)
+trunc_p = elementwise(
+    "trunc", _integers_kept(lambda xp, x: xp.trunc(x)), _zero, doc="x rounded towards 0.", fast=np.trunc
+)
 round_p = elementwise(
-    "round", _integers_kept(lambda xp, x: xp.rint(x)), _zero, doc="Nearest integer, halves to the even one."
+    "round",
+    _integers_kept(lambda xp, x: xp.rint(x)),
+    _zero,
+    doc="Nearest integer, halves to the even one.",
+    fast=np.rint,
 )
-sign_p = elementwise(
-    "sign", lambda xp, x: x.copy() if x.dtype.kind == "b" else xp.sign(x), _zero, doc="-1, 0 or 1; NaN of NaN."
-)
+sign_p = elementwise("sign", _sign_impl, _zero, doc="-1, 0 or 1; NaN of NaN.")
 
 
 def _abs_rule(g: Any, ans: Any, x: Any) -> Any:
@@ -83,8 +101,6 @@ abs_p = opaque(
 
 
 def _real_spec(x: Any) -> Any:
-    from ..core.tape import Spec
-
     dtype = np.dtype(f"f{x.dtype.itemsize // 2}") if x.dtype.kind == "c" else x.dtype
     return Spec(x.shape, dtype)
 
@@ -96,7 +112,7 @@ def _sgn_impl(xp: Any, x: Any) -> Any:
 def _sgn_rule(g: Any, ans: Any, x: Any) -> Any:
     """Zero for real x; (g - ans real(conj(ans) g)) / |x| for complex x, 0 at 0."""
     if raw_dtype(x).kind != "c":
-        return g * 0
+        return zero(g)
     from .complex import real
     from .safe import div0
     from .shape import cast_p
@@ -108,7 +124,21 @@ def _sgn_rule(g: Any, ans: Any, x: Any) -> Any:
 
 
 sgn_p = elementwise("sgn", _sgn_impl, _sgn_rule, holomorphic=False, doc="x / |x|, 0 at 0.")
-signbit_p = elementwise("signbit", lambda xp, x: xp.signbit(x) if x.dtype.kind == "f" else x < 0, None, out="bool", doc="Is the sign bit set?")
+
+
+def _signbit(xp: Any, x: Any) -> Any:
+    if x.dtype.kind == "c":
+        raise DTypeError("signbit is not implemented for complex tensors. Test x.real or x.imag")
+    return xp.signbit(x) if x.dtype.kind == "f" else x < 0
+
+
+signbit_p = elementwise(
+    "signbit",
+    _signbit,
+    None,
+    out="bool",
+    doc="Is the sign bit set?",
+)
 
 
 def _copysign_rule(g: Any, ans: Any, x: Any, y: Any) -> Any:
@@ -119,11 +149,24 @@ copysign_p = elementwise(
     "copysign",
     lambda xp, x, y: xp.copysign(x, y),
     _copysign_rule,
-    lambda g, ans, x, y: g * 0,
+    lambda g, ans, x, y: zero(g),
     doc="|x| with the sign of y.",
     fast=np.copysign,
 )
-nextafter_p = elementwise("nextafter", lambda xp, x, y: xp.nextafter(x, y), None, None, doc="Next float towards y.")
+nextafter_p = elementwise(
+    "nextafter",
+    lambda xp, x, y: xp.nextafter(x, y),
+    lambda g, ans, x, y: g,
+    lambda g, ans, x, y: zero(g),
+    doc="Next float towards y.",
+    fast=np.nextafter,
+)
+frac_p = elementwise(
+    "frac",
+    lambda xp, x: xp.subtract(x, xp.trunc(x)) if x.dtype.kind == "f" else xp.zeros_like(x),
+    lambda g, ans, x: g,
+    doc="x - trunc(x), with x's gradient.",
+)
 heaviside_p = elementwise(
     "heaviside", lambda xp, x, y: xp.heaviside(x, y).astype(x.dtype), None, None, doc="0, y or 1 by the sign of x."
 )
@@ -134,9 +177,9 @@ def _nan_to_num_impl(xp: Any, x: Any, *, nan: float, posinf: Any, neginf: Any) -
 
 
 def _finite_mask(g: Any, x: Any) -> Any:
-    from .comparison import isfinite, where
+    from .comparison import isfinite, where_p
 
-    return where(isfinite(x), g, g * 0)
+    return where_p(isfinite(x), g, 0.0)
 
 
 nan_to_num_p = opaque(
@@ -159,7 +202,7 @@ clamp_p = elementwise(
     _clamp_impl,
     lambda g, ans, x, low, high: _masked(g, (x >= low) & (x <= high)),
     lambda g, ans, x, low, high: _masked(g, (x < low) & (low < high)),
-    lambda g, ans, x, low, high: _masked(g, (x > high) | (low >= high)),
+    lambda g, ans, x, low, high: _masked(g, (x > high) | (low > high)),
     doc="x limited to [low, high]; the gradient passes on both boundaries.",
 )
 clamp_min_p = elementwise(
@@ -179,15 +222,16 @@ clamp_max_p = elementwise(
 
 
 def _masked(g: Any, mask: Any) -> Any:
-    from .comparison import where
+    from .comparison import where_p
 
-    return where(mask, g, g * 0)
+    return where_p(mask, g, 0.0)
 
 
 floor, ceil, trunc = (function_of(p, "numeric") for p in (floor_p, ceil_p, trunc_p))
 fix = trunc
 sign, sgn, signbit = (function_of(p, "numeric") for p in (sign_p, sgn_p, signbit_p))
 _round = function_of(round_p, "numeric")
+frac = function_of(frac_p, "numeric")
 copysign = function_of(copysign_p, "float")
 nextafter, heaviside = function_of(nextafter_p), function_of(heaviside_p)
 abs = absolute = function_of(abs_p, "numeric")
@@ -197,18 +241,18 @@ def round(input: Any, *, decimals: int = 0, out: Any = None) -> Any:
     """x to the nearest multiple of 10^-decimals, halves to the even one; its gradient is 0."""
     if decimals == 0:
         return _round(input, out=out)
-    scale = 10.0 ** builtin_abs(decimals)
-    return _round(input * scale) / scale if decimals > 0 else _round(input / scale) * scale
+    scale, dtype = 10.0 ** builtin_abs(decimals), raw_dtype(input)
+    if dtype.kind in "biu":
+        if decimals > 0:
+            return _round(input, out=out)
+        return cast_to(_round(cast_to(input, np.dtype("f8")) / scale) * scale, dtype)
+    res = _round(input * scale) / scale if decimals > 0 else _round(input / scale) * scale
+    return res if out is None else write_out(out, res)
 
 
 def builtin_abs(n: int) -> int:
     """Python's abs, which this module's name hides."""
     return -n if n < 0 else n
-
-
-def frac(input: Any) -> Any:
-    """x - trunc(x), with x's gradient."""
-    return input - trunc(input)
 
 
 def nan_to_num(input: Any, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
@@ -225,7 +269,7 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
     tensor([0.0000, 0.5000, 1.0000])
     """
     require_tensor("clamp", input)
-    if raw_dtype(input).kind == "c":
+    if any(x is not None and raw_dtype(x).kind == "c" for x in (input, min, max)):
         raise DTypeError("clamp is not supported for complex types")
     if min is None and max is None:
         raise ArgumentError("torch.clamp: At least one of 'min' or 'max' must not be None")
@@ -235,11 +279,7 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
         res = elementwise_call(clamp_max_p, (input, max), "numeric")
     else:
         res = elementwise_call(clamp_p, (input, min, max), "numeric")
-    if out is None:
-        return res
-    from ..core.eager import write_out
-
-    return write_out(out, res)
+    return res if out is None else write_out(out, res)
 
 
 clip = clamp
@@ -253,4 +293,3 @@ def clamp_min(input: Any, min: Any) -> Any:
 def clamp_max(input: Any, max: Any) -> Any:
     """x, at most max."""
     return clamp(input, None, max)
-

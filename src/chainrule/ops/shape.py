@@ -224,7 +224,7 @@ def t(input: Any) -> Any:
     return permute_p(input, dims=tuple(reversed(range(ndim))))
 
 
-def mT(input: Any) -> Any:  # noqa: N802
+def mT(input: Any) -> Any:
     """Transpose of the last two dimensions; a view."""
     ndim = len(raw_shape(input))
     if ndim < 2:
@@ -240,7 +240,7 @@ def _conjugate(x: Any) -> Any:
     return conj(x)
 
 
-def mH(input: Any) -> Any:  # noqa: N802
+def mH(input: Any) -> Any:
     """Conjugate transpose of the last two dimensions."""
     ndim = len(raw_shape(input))
     if ndim < 2:
@@ -248,12 +248,12 @@ def mH(input: Any) -> Any:  # noqa: N802
     return _conjugate(mT(input))
 
 
-def T(input: Any) -> Any:  # noqa: N802
+def T(input: Any) -> Any:
     """All dimensions in reverse order; a view."""
     return permute_p(input, dims=tuple(reversed(range(len(raw_shape(input))))))
 
 
-def H(input: Any) -> Any:  # noqa: N802
+def H(input: Any) -> Any:
     """Conjugate transpose of a matrix."""
     ndim = len(raw_shape(input))
     if ndim not in (0, 2):

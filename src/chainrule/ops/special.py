@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, NotDifferentiableError
+from ..core.errors import ArgumentError, DTypeError, NotDifferentiableError
 from .kits import elementwise, function_of, opaque, spec_of
-from .safe import div0, mul0
+from .safe import mul0
 
 __all__ = [
     "digamma",
@@ -60,10 +60,15 @@ erfc_p = elementwise("erfc", _scipy("erfc"), lambda g, ans, x: g * (_exp(-x * x)
 erfinv_p = elementwise(
     "erfinv", _scipy("erfinv"), lambda g, ans, x: mul0(g, _exp(ans * ans) * (ROOT / 2)), doc="Inverse of erf."
 )
-erfcx_p = elementwise(
-    "erfcx", _scipy("erfcx"), lambda g, ans, x: g * (ans * x * 2 - 2 / ROOT), doc="exp(x^2) erfc(x)."
-)
-lgamma_p = elementwise("lgamma", _scipy("gammaln"), lambda g, ans, x: mul0(g, digamma(x)), doc="log |gamma(x)|.")
+erfcx_p = elementwise("erfcx", _scipy("erfcx"), lambda g, ans, x: g * (ans * x * 2 - 2 / ROOT), doc="exp(x^2) erfc(x).")
+
+
+def _log_gamma(xp: Any, x: Any) -> Any:
+    found = _scipy("gammaln")(xp, x)
+    return xp.where(x == -xp.inf, xp.asarray(xp.inf, found.dtype), found) if x.dtype.kind == "f" else found
+
+
+lgamma_p = elementwise("lgamma", _log_gamma, lambda g, ans, x: mul0(g, digamma(x)), doc="log |gamma(x)|.")
 digamma_p = elementwise(
     "digamma", _scipy("psi"), lambda g, ans, x: mul0(g, polygamma(1, x)), doc="d log gamma(x) / dx."
 )
@@ -80,7 +85,7 @@ polygamma_p = opaque(
     _polygamma_impl,
     lambda x, *, n: spec_of(x),
     vjp=(lambda g, ans, x, *, n: mul0(g, polygamma_p(x, n=n + 1)),),
-    jvp=lambda prim, tangents, ans, x, *, n: tangents[0] * polygamma_p(x, n=n + 1),
+    jvp=lambda prim, tangents, ans, x, *, n: mul0(tangents[0], polygamma_p(x, n=n + 1)),
     batch=lambda prim, args, b, *, n: prim(args[0], n=n),
     doc="n-th derivative of digamma.",
 )
@@ -128,23 +133,46 @@ zeta_p = _two(
 )
 
 
-def _i0(xp: Any, x: Any) -> Any:
-    return _scipy("i0")(xp, x)
+def _bessel(name: str, function: str, rule: Any, doc: str) -> Any:
+    """A record of Bessel functions of whole order n, closed under `rule(x, n)`, the derivative."""
+
+    def impl(xp: Any, x: Any, *, n: int) -> Any:
+        from scipy import special
+
+        return np.asarray(getattr(special, function)(n, x)).astype(x.dtype)
+
+    return opaque(
+        name,
+        impl,
+        lambda x, *, n: spec_of(x),
+        vjp=(lambda g, ans, x, *, n: mul0(g, rule(x, n)),),
+        jvp=lambda prim, tangents, ans, x, *, n: mul0(tangents[0], rule(x, n)),
+        batch=lambda prim, args, b, *, n: prim(args[0], n=n),
+        doc=doc,
+    )
 
 
-i0_p = elementwise("i0", _i0, lambda g, ans, x: g * i1(x), doc="Modified Bessel function of order 0.")
+def _scaled_rule(x: Any, n: int) -> Any:
+    from .rounding import sgn
+
+    neighbours = 2 * i1e(x) if n == 0 else ive_p(x, n=n - 1) + ive_p(x, n=n + 1)
+    return neighbours * 0.5 - sgn(x) * ive_p(x, n=n)
 
 
-def _i1_rule(g: Any, ans: Any, x: Any) -> Any:
-    """i0(x) - i1(x) / x, 1/2 at 0."""
-    from .comparison import where
-
-    zero = x == 0
-    safe = where(zero, x + 1, x)
-    return g * where(zero, x * 0 + 0.5, i0(x) - i1(safe) / safe)
-
-
-i1_p = elementwise("i1", _scipy("i1"), _i1_rule, doc="Modified Bessel function of order 1.")
+iv_p = _bessel(
+    "iv",
+    "iv",
+    lambda x, n: (iv_p(x, n=n - 1) + iv_p(x, n=n + 1)) * 0.5 if n else i1(x),
+    "Modified Bessel function of the first kind of order n.",
+)
+ive_p = _bessel("ive", "ive", _scaled_rule, "exp(-|x|) times the modified Bessel function of order n.")
+i0_p = elementwise("i0", _scipy("i0"), lambda g, ans, x: mul0(g, i1(x)), doc="Modified Bessel function of order 0.")
+i1_p = elementwise(
+    "i1",
+    _scipy("i1"),
+    lambda g, ans, x: mul0(g, (i0(x) + iv_p(x, n=2)) * 0.5),
+    doc="Modified Bessel function of order 1.",
+)
 
 
 def _i0e_rule(g: Any, ans: Any, x: Any) -> Any:
@@ -153,19 +181,14 @@ def _i0e_rule(g: Any, ans: Any, x: Any) -> Any:
     return g * (i1e(x) - sgn(x) * ans)
 
 
-i0e_p = elementwise("i0e", _scipy("i0e"), _i0e_rule, doc="exp(-|x|) i0(x).")
-
-
 def _i1e_rule(g: Any, ans: Any, x: Any) -> Any:
-    from .comparison import where
     from .rounding import sgn
 
-    zero = x == 0
-    safe = where(zero, x + 1, x)
-    return g * where(zero, x * 0 + 0.5, i0e(safe) - i1e(safe) * (sgn(safe) + 1 / safe))
+    return g * ((i0e(x) + ive_p(x, n=2)) * 0.5 - sgn(x) * ans)
 
 
-i1e_p = elementwise("i1e", _scipy("i1e"), _i1e_rule, doc="exp(-|x|) i1(x).")
+i0e_p = elementwise("i0e", _scipy("i0e"), _i0e_rule, doc="exp(-|x|) i0(x).", backward_name="SpecialI0EBackward0")
+i1e_p = elementwise("i1e", _scipy("i1e"), _i1e_rule, doc="exp(-|x|) i1(x).", backward_name="SpecialI1EBackward0")
 ndtr_p = elementwise(
     "ndtr",
     _scipy("ndtr"),
@@ -180,15 +203,30 @@ ndtri_p = elementwise(
 )
 
 
-def _log_ndtr_rule(g: Any, ans: Any, x: Any) -> Any:
-    """sqrt(2 / pi) / erfcx(-x / sqrt 2): the density over the distribution function."""
-    return g * div0(x * 0 + math.sqrt(2 / math.pi), erfcx(x * -math.sqrt(0.5)))
+def _hazard(xp: Any, x: Any) -> Any:
+    from scipy import special
+
+    return (math.sqrt(2 / math.pi) / special.erfcx(x * -math.sqrt(0.5))).astype(x.dtype)
 
 
-log_ndtr_p = elementwise("log_ndtr", _scipy("log_ndtr"), _log_ndtr_rule, doc="log of ndtr(x).")
+hazard_p = elementwise(
+    "normal_hazard",
+    _hazard,
+    lambda g, ans, x: -mul0(mul0(g, ans), x + ans),
+    doc="Density of the normal distribution over its distribution function (the inverse Mills ratio of -x).",
+)
+log_ndtr_p = elementwise(
+    "log_ndtr",
+    _scipy("log_ndtr"),
+    lambda g, ans, x: mul0(g, hazard_p(x)),
+    doc="log of ndtr(x).",
+    backward_name="SpecialLogNdtrBackward0",
+)
 
 
 def _entr(xp: Any, x: Any) -> Any:
+    if x.dtype.kind == "c":
+        raise DTypeError("entr is not implemented for complex numbers")
     found = -x * xp.log(x)
     return xp.where(x > 0, found, xp.where(x == 0, xp.zeros_like(found), xp.where(x < 0, -xp.inf, x))).astype(x.dtype)
 
@@ -199,7 +237,9 @@ def _entr_rule(g: Any, ans: Any, x: Any) -> Any:
     return mul0(g, -log(x) - 1)
 
 
-entr_p = elementwise("entr", _entr, _entr_rule, doc="-x log(x), 0 at 0, -inf below.")
+entr_p = elementwise(
+    "entr", _entr, _entr_rule, doc="-x log(x), 0 at 0, -inf below.", backward_name="SpecialEntrBackward0"
+)
 
 erf, erfc, erfinv, erfcx = map(function_of, (erf_p, erfc_p, erfinv_p, erfcx_p))
 lgamma = gammaln = function_of(lgamma_p)

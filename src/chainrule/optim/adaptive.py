@@ -189,7 +189,9 @@ class ASGD(Optimizer):
         check("learning rate", lr, lr >= 0)
         check("weight_decay value", weight_decay, weight_decay >= 0)
         defaults = dict(lr=lr, lambd=lambd, alpha=alpha, t0=t0, weight_decay=weight_decay, foreach=foreach)
-        super().__init__(params, defaults | dict(maximize=maximize, differentiable=differentiable, capturable=capturable))
+        super().__init__(
+            params, defaults | dict(maximize=maximize, differentiable=differentiable, capturable=capturable)
+        )
 
     def _update(self, p: Any, g: Any, state: dict, group: dict[str, Any]) -> None:
         if not state:

@@ -97,14 +97,19 @@ def strong_wolfe(
             if abs(slope_new) <= -c2 * slope:
                 done = True
             elif slope_new * (bracket[high] - bracket[low]) >= 0:
-                bracket[high], values[high], grads[high], slopes[high] = bracket[low], values[low], grads[low], slopes[low]
+                bracket[high], values[high], grads[high], slopes[high] = (
+                    bracket[low],
+                    values[low],
+                    grads[low],
+                    slopes[low],
+                )
             bracket[low], values[low], grads[low], slopes[low] = t, f_new, g_new, slope_new
     best = low if len(bracket) > 1 else 0
     return values[best], grads[best], bracket[best], count
 
 
 class LBFGS(Optimizer):
-    """Quasi-Newton steps from the last `history_size` changes of gradient; step(closure) makes up to max_iter of them."""
+    """Quasi-Newton steps from the last `history_size` changes of gradient; step(closure) makes up to max_iter."""
 
     def __init__(
         self,
@@ -176,7 +181,8 @@ class LBFGS(Optimizer):
                 ys = float(y @ s)
                 if ys > 1e-10:
                     if len(old_dirs) == group["history_size"]:
-                        old_dirs.pop(0), old_stps.pop(0), ro.pop(0)
+                        for held in (old_dirs, old_stps, ro):
+                            held.pop(0)
                     old_dirs.append(y)
                     old_stps.append(s)
                     ro.append(1.0 / ys)

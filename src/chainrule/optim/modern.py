@@ -94,7 +94,9 @@ class Muon(Optimizer):
         for group in self.param_groups:
             for p in group["params"]:
                 if len(raw_shape(p)) != 2:
-                    raise ValueError(f"Muon only supports 2D parameters whereas we found a parameter with size: {p.size()}")
+                    raise ValueError(
+                        f"Muon only supports 2D parameters whereas we found a parameter with size: {p.size()}"
+                    )
 
     def _update(self, p: Any, g: Any, state: dict, group: dict[str, Any]) -> None:
         if not state:

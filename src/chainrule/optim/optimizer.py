@@ -97,7 +97,9 @@ class Optimizer:
             params = [p for _, p in params]
         for p in params:
             if not isinstance(p, Tensor):
-                raise ArgumentTypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
+                raise ArgumentTypeError(
+                    f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"
+                )
             if not p.is_leaf:  # type: ignore[attr-defined]
                 raise ValueError("can't optimize a non-leaf Tensor")
         param_group["params"] = params
@@ -147,7 +149,7 @@ class Optimizer:
     def _update(self, p: Tensor, g: Tensor, state: dict, group: dict[str, Any]) -> None:
         raise NotImplementedError  # abstract: each method's own
 
-    # ---- hooks --------------------------------------------------------------------------------------------------------
+    # ---- hooks -------------------------------------------------------------------------------------------------------
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call hook(optimizer, args, kwargs) before each step."""
@@ -173,7 +175,7 @@ class Optimizer:
         """Call hook(optimizer) after a state_dict was loaded."""
         return _registered(self._load_post_hooks, hook, prepend)
 
-    # ---- state --------------------------------------------------------------------------------------------------------
+    # ---- state -------------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
         """{"state": per parameter number, "param_groups": settings with parameter numbers}."""
@@ -204,7 +206,9 @@ class Optimizer:
         if len(saved) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
         if any(len(s["params"]) != len(g["params"]) for s, g in zip(saved, self.param_groups, strict=True)):
-            raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+            )
         ids = chain.from_iterable(s["params"] for s in saved)
         params = chain.from_iterable(g["params"] for g in self.param_groups)
         by_number = dict(zip(ids, params, strict=True))

@@ -51,7 +51,9 @@ class device:  # noqa: N801 (PyTorch's name)
         self.index = int(number) if number else index
 
     def __repr__(self) -> str:
-        return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+        return (
+            f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+        )
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -138,7 +140,9 @@ class TensorAttributes:
     def grad(self: Any, value: Any) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
             if raw_shape(value) != raw_shape(self):
                 raise GraphError(
                     f"assigned grad has data of a different size: the tensor has shape {raw_shape(self)}, the grad "
@@ -170,7 +174,9 @@ class TensorAttributes:
     def retains_grad(self: Any) -> bool:
         """Does this non-leaf tensor keep its `.grad`?"""
         node = self._node
-        return node is not None and type(node) is not Accumulate and node.meta is not None and node.meta.retain is not None
+        return (
+            node is not None and type(node) is not Accumulate and node.meta is not None and node.meta.retain is not None
+        )
 
     def dim(self: Any) -> int:
         """Number of dimensions."""
@@ -318,4 +324,3 @@ class TensorAttributes:
 for _name, _value in list(vars(TensorAttributes).items()):
     if _name not in ("__module__", "__doc__", "__dict__", "__weakref__", "__qualname__"):
         setattr(Tensor, _name, _value)
-

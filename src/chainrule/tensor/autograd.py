@@ -161,9 +161,9 @@ def grad(
         from ..transforms.func import vmap
 
         seeds = grad_outputs if isinstance(grad_outputs, (tuple, list)) else (grad_outputs,)
-        return vmap(
-            lambda *cts: grad(outs, given, cts, True, create_graph, allow_unused, False, materialize_grads)
-        )(*seeds)
+        return vmap(lambda *cts: grad(outs, given, cts, True, create_graph, allow_unused, False, materialize_grads))(
+            *seeds
+        )
     roots = _seeds(outs, grad_outputs, "grad", create_graph)
     wanted = {}
     for x in given:
@@ -177,7 +177,10 @@ def grad(
         wanted[id(x._node)] = x._node
     lift = _lifter(outs)
     captured, _, _ = sweep(
-        roots, retain=create_graph if retain_graph is None else retain_graph, create=create_graph, wanted=wanted,
+        roots,
+        retain=create_graph if retain_graph is None else retain_graph,
+        create=create_graph,
+        wanted=wanted,
         lift=lift,
     )
     found: list[Any] = []

@@ -83,7 +83,6 @@ class _FunctionRecord:
         return (2,) * n_args if self.n_saved else (0,) * n_args, bool(self.saved_outputs)
 
 
-
 class Function:
     """Base of operations with a hand-written derivative.
 
@@ -172,7 +171,9 @@ def run(cls: type[Function], args: tuple, kwargs: dict) -> Any:
     outputs = (output,) if single else tuple(output)
     for out in outputs:
         if out is not None and single and not isinstance(out, Tensor):
-            raise TypeError(f"{cls.__name__}.forward: expected Tensor or tuple of Tensor for output, got {type(out).__name__}")
+            raise TypeError(
+                f"{cls.__name__}.forward: expected Tensor or tuple of Tensor for output, got {type(out).__name__}"
+            )
     dirty = {id(t) for t in ctx._dirty}
     if recorded:
         for t in ctx._dirty:
@@ -211,7 +212,9 @@ def record(cls: type[Function], ctx: FunctionCtx, edges: tuple, outputs: tuple, 
     node = new_object(Node)
     node.prim = prim
     node.args = (*(None for _ in edges), *saved_raw)
-    specs = tuple(Spec(raw_shape(o), raw_dtype(o)) if isinstance(o, Tensor) else Spec((), np.dtype("f4")) for o in fresh)
+    specs = tuple(
+        Spec(raw_shape(o), raw_dtype(o)) if isinstance(o, Tensor) else Spec((), np.dtype("f4")) for o in fresh
+    )
     kept = set(saved_outputs.values())
     node.ans = tuple(o._data if i in kept else s for i, (o, s) in enumerate(zip(fresh, specs, strict=True)))
     node.params, node.shapes, node.meta = None, None, None
@@ -247,13 +250,10 @@ def _joint(prim: _FunctionRecord, g: list, ans: tuple, args: tuple, needs: tuple
         ctx._saved = None
     found = found if isinstance(found, tuple) else (found,)
     n = prim.n_in
-    if len(found) > n and any(f is not None for f in found[n:]):
+    if len(found) < n or any(f is not None for f in found[n:]):
         raise GraphError(
-            f"function {cls.__name__}Backward returned an incorrect number of gradients (expected {n}, got {len(found)})"
-        )
-    if len(found) < n:
-        raise GraphError(
-            f"function {cls.__name__}Backward returned an incorrect number of gradients (expected {n}, got {len(found)})"
+            f"function {cls.__name__}Backward returned an incorrect number of gradients (expected {n}, got "
+            f"{len(found)}): return one for each argument of forward, None where there is none"
         )
     results: list[Any] = []
     for c, need in zip(found[:n], needs[:n], strict=True):
@@ -291,7 +291,9 @@ class _NoSecond(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        raise NotDifferentiableError("trying to differentiate twice a function that was marked with @once_differentiable")
+        raise NotDifferentiableError(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )
 
 
 class InplaceFunction(Function):

@@ -143,7 +143,9 @@ def _check_reverse(
                     if nondet >= 0 and np.any(np.abs(a - _analytical(out, x, shaped)) > nondet):
                         raise GradcheckError("Backward is not reentrant: two runs with the same grad_output differ")
                     if dtypes and a.dtype != raw_dtype(x):
-                        raise GradcheckError(f"gradient of argument {k} has dtype {a.dtype}, the argument {raw_dtype(x)}")
+                        raise GradcheckError(
+                            f"gradient of argument {k} has dtype {a.dtype}, the argument {raw_dtype(x)}"
+                        )
                     _compare(a.reshape(-1), _expected(expected, column, unit), atol, rtol, j, k, "reverse mode")
 
 

@@ -47,7 +47,7 @@ def inplace_form(name: str, function: Callable) -> Callable:
                     kind = type(other)
                     if kind is Tensor and (other._node is None or not state.grad_enabled):
                         y = other._data
-                        if y.dtype is x.dtype and (y.shape == x.shape or y.size == 1 and y.ndim <= x.ndim):
+                        if y.dtype is x.dtype and (y.shape == x.shape or (y.size == 1 and y.ndim <= x.ndim)):
                             note_write(x, label)
                             ufunc(x, y, out=x)
                             return self
@@ -257,7 +257,7 @@ def _type_name(d: np.dtype) -> str:
     return names.get(from_numpy_dtype(d).name, d.name)
 
 
-# ---- methods ----------------------------------------------------------------------------------------------------------
+# ---- methods ---------------------------------------------------------------------------------------------------------
 
 
 def raw_key(key: Any) -> Any:
@@ -328,7 +328,9 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     from ..ops.shape import broadcast_to_p
 
     if raw_shape(value) != ():
-        raise ShapeError(f"fill_ only supports 0-dimension value tensor but got tensor with {len(raw_shape(value))} dims")
+        raise ShapeError(
+            f"fill_ only supports 0-dimension value tensor but got tensor with {len(raw_shape(value))} dims"
+        )
     value = eager.cast_to(value, raw_dtype(self))
     return store(self, broadcast_to_p(value, shape=raw_shape(self)), "fill_")
 

@@ -120,7 +120,6 @@ def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator:
 def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
     """Fill with the number of trials up to the first success: P(k) = (1 - p)^(k - 1) p, k = 1, 2 ..."""
     from ..ops.exponential import log1p
-
     from ..ops.rounding import ceil
 
     check_leaf(self, "geometric_")

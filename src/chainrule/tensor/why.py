@@ -87,8 +87,8 @@ Write x.float().requires_grad_() before using it.
         return _at(
             "not a leaf",
             f"grad is None because the tensor is not a leaf: it was made by {maker.prim.name} at "
-            f"{describe(maker.code, maker.lasti)}, and backward() keeps gradients of leaves only. Call retain_grad() on "
-            f"it before backward(), or use autograd.grad(loss, tensor).",
+            f"{describe(maker.code, maker.lasti)}, and backward() keeps gradients of leaves only. Call retain_grad() "
+            f"on it before backward(), or use autograd.grad(loss, tensor).",
             maker.code,
             maker.lasti,
             maker.prim.name,
@@ -141,7 +141,9 @@ def _why_not_recorded(t: Tensor) -> Answer:
 def _why_unreached(t: Tensor, leaf: Accumulate, loss: Tensor) -> Answer:
     if loss._node is None:
         inner = _why_not_recorded(loss)
-        return Answer("loss not recorded", f"grad is None because the loss itself is not recorded. For it: {inner.text}")
+        return Answer(
+            "loss not recorded", f"grad is None because the loss itself is not recorded. For it: {inner.text}"
+        )
     for node in graph_nodes(loss._node):
         if leaf in getattr(node, "edges", ()):
             return _at(
@@ -186,13 +188,13 @@ def graph_nodes(root: Any) -> list[Any]:
     return sorted(found, key=lambda n: n.seq)
 
 
-# ---- NaN ---------------------------------------------------------------------------------------------------------------
+# ---- NaN -------------------------------------------------------------------------------------------------------------
 
 
 def _finite(x: Any) -> bool:
     if isinstance(x, (ndarray, np.generic)) and x.dtype.kind in "fc":
         return bool(np.isfinite(x).all())
-    return not isinstance(x, float) or x == x and abs(x) != float("inf")
+    return not isinstance(x, float) or (x == x and abs(x) != float("inf"))
 
 
 def _summary(x: Any) -> str:
@@ -277,7 +279,7 @@ def _known_values(nodes: list[Node], t: Tensor) -> dict[int, Any]:
 def _argument(n: Node, i: int, known: dict[int, Any]) -> Any:
     """Argument `i` of a node if it is known, else None."""
     saved = n.args[i] if n.args is not None else None
-    if saved is not None and not hasattr(saved, "dtype") or isinstance(saved, (ndarray, np.generic)):
+    if (saved is not None and not hasattr(saved, "dtype")) or isinstance(saved, (ndarray, np.generic)):
         return saved
     edge = n.edges[i]
     if edge is None:
@@ -295,8 +297,8 @@ def _forward_answer(n: Node, args: list, bad: Any) -> Answer:
     seen = tuple(a for a in args if a is not None)
     if not all(_finite(a) for a in seen):
         text = (
-            f"{_kind(bad)} was already in the input of {n.prim.name} at {describe(n.code, n.lasti)}, the first operation "
-            f"that met it: input {'; '.join(map(_summary, seen))}. Check the data and parameters."
+            f"{_kind(bad)} was already in the input of {n.prim.name} at {describe(n.code, n.lasti)}, the first "
+            f"operation that met it: input {'; '.join(map(_summary, seen))}. Check the data and parameters."
         )
         return _at("given", text, n.code, n.lasti, n.prim.name, seen)
     text = (

@@ -276,8 +276,10 @@ def _call_hook(hook: Callable, g: Any, create: bool) -> Any:
     if not isinstance(new, Tensor):
         raise TypeError(f"a gradient hook must return a Tensor or None, not {type(new).__name__}")
     if raw_shape(new) != raw_shape(g):
-        raise GraphError(f"hook has changed the size of value: the gradient has shape {raw_shape(g)}, the hook "
-                         f"returned {raw_shape(new)}")
+        raise GraphError(
+            f"hook has changed the size of value: the gradient has shape {raw_shape(g)}, the hook "
+            f"returned {raw_shape(new)}"
+        )
     return _unwrap(new, g)
 
 

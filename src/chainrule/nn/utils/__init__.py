@@ -1,7 +1,7 @@
 """Helpers around modules: clipping, vectors of parameters, parametrizations, packed sequences, fusion."""
 
 from . import fusion, parametrizations, parametrize, rnn
-from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval
+from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
 from .gradients import (
     clip_grad_norm_,
     clip_grad_value_,
@@ -10,7 +10,7 @@ from .gradients import (
     parameters_to_vector,
     vector_to_parameters,
 )
-from .parametrizations import spectral_norm, weight_norm
+from .parametrizations import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
 
 __all__ = [
     "clip_grad_norm_",
@@ -19,11 +19,14 @@ __all__ = [
     "fuse_conv_bn_eval",
     "fuse_conv_bn_weights",
     "fuse_linear_bn_eval",
+    "fuse_linear_bn_weights",
     "fusion",
     "get_total_norm",
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "remove_spectral_norm",
+    "remove_weight_norm",
     "rnn",
     "spectral_norm",
     "vector_to_parameters",

@@ -34,6 +34,13 @@ def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Module:
     return fused
 
 
+def fuse_linear_bn_weights(
+    linear_w: Any, linear_b: Any, bn_rm: Any, bn_rv: Any, bn_eps: float, bn_w: Any, bn_b: Any
+) -> tuple[Any, Any]:
+    """Weight and bias of a linear layer followed by batch norm in evaluation mode."""
+    return fuse_conv_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)
+
+
 def fuse_linear_bn_eval(linear: Any, bn: Any) -> Module:
     """One linear layer that does what `linear` then `bn` do in evaluation mode."""
     return fuse_conv_bn_eval(linear, bn)

@@ -7,7 +7,7 @@ from typing import Any
 from ...core.value import raw_shape
 from ...tensor.modes import no_grad
 from ..module import Module
-from .parametrize import register_parametrization
+from .parametrize import register_parametrization, remove_parametrizations
 
 
 def norm_except(v: Any, dim: int | None) -> Any:
@@ -38,6 +38,16 @@ class WeightNorm(Module):
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """Split a weight into magnitude and direction, trained separately."""
     return register_parametrization(module, name, WeightNorm(dim), unsafe=True)
+
+
+def remove_weight_norm(module: Module, name: str = "weight") -> Module:
+    """Make the weight a plain parameter again, with its present value."""
+    return remove_parametrizations(module, name)
+
+
+def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
+    """Make the weight a plain parameter again, with its present value."""
+    return remove_parametrizations(module, name)
 
 
 class SpectralNorm(Module):

@@ -70,7 +70,9 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     return found is not None and (len(found) > 0 if tensor_name is None else tensor_name in found)
 
 
-def register_parametrization(module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Module:
+def register_parametrization(
+    module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False
+) -> Module:
     """Compute `module.tensor_name` as parametrization(original) from now on; several stack up."""
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
@@ -78,8 +80,8 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
         return module
     if tensor_name not in module._parameters and tensor_name not in module._buffers:
         raise ValueError(
-            f"Module '{type(module).__name__}' does not have a parameter, a buffer, or a parametrized element with name "
-            f"'{tensor_name}'"
+            f"Module '{type(module).__name__}' does not have a parameter, a buffer, or a parametrized element "
+            f"with name '{tensor_name}'"
         )
     original = getattr(module, tensor_name)
     held = ParametrizationList([parametrization], original)
@@ -109,8 +111,8 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
 
 def _no_pickle(self: Module, protocol: Any) -> Any:
     raise GraphError(
-        "Serialization of parametrized modules is only supported through state_dict(): their classes are made at run time. "
-        "Save state_dict(), or call remove_parametrizations first"
+        "Serialization of parametrized modules is only supported through state_dict(): their classes are made at run "
+        "time. Save state_dict(), or call remove_parametrizations first"
     )
 
 
@@ -138,6 +140,11 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
         del module._modules["parametrizations"]
         module.__class__ = type(module)._unparametrized
     return module
+
+
+def type_before_parametrizations(module: Module) -> type:
+    """The module's class without its parametrizations."""
+    return getattr(type(module), "_unparametrized", type(module))
 
 
 class _Cached:

@@ -41,7 +41,9 @@ def _lengths(lengths: Any) -> np.ndarray:
     return np.asarray(lengths._data if isinstance(lengths, Tensor) else lengths, dtype=np.int64)
 
 
-def pack_padded_sequence(input: Any, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True) -> PackedSequence:
+def pack_padded_sequence(
+    input: Any, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
+) -> PackedSequence:
     """Pack (time, batch, ...) with lengths; with enforce_sorted=False sequences may come in any order."""
     from ...ops.joining import cat
 
@@ -61,9 +63,14 @@ def pack_padded_sequence(input: Any, lengths: Any, batch_first: bool = False, en
     if batch_first:
         input = input.transpose(0, 1)
     if np.any(sizes <= 0):
-        raise ArgumentError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0")
+        raise ArgumentError(
+            "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"
+        )
     if len(sizes) != raw_shape(input)[1]:
-        raise ArgumentError(f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} (batch_size={raw_shape(input)[1]})")
+        raise ArgumentError(
+            f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} "
+            f"(batch_size={raw_shape(input)[1]})"
+        )
     if sizes[0] > raw_shape(input)[0]:
         raise ArgumentError(f"Expected sequence length to be at most {raw_shape(input)[0]}, got {sizes[0]}")
     alive = np.array([(sizes > t).sum() for t in range(int(sizes[0]))], np.int64)
@@ -105,7 +112,9 @@ def pad_packed_sequence(
     return (padded.transpose(0, 1) if batch_first else padded), lengths
 
 
-def pad_sequence(sequences: Any, batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right") -> Any:
+def pad_sequence(
+    sequences: Any, batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
+) -> Any:
     """Stack tensors (length, ...) of different lengths, padded to the longest."""
     from ...ops.joining import cat, stack
     from ..factory import full

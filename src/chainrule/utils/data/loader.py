@@ -19,7 +19,7 @@ from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
 def default_convert(data: Any) -> Any:
     """NumPy arrays in a sample as tensors; containers are kept."""
-    if isinstance(data, Tensor) or isinstance(data, (str, bytes)):
+    if isinstance(data, (Tensor, str, bytes)):
         return data
     if isinstance(data, (np.ndarray, np.generic)):
         return wrap(np.asarray(data)) if data.dtype.kind in "biufc" else data
@@ -104,10 +104,12 @@ def _load(indices: Any, seed: int, worker: int) -> Any:
     from ...ops.random import manual_seed
 
     _worker = WorkerInfo(worker, _worker_state["num_workers"], seed, _worker_state["dataset"])
+    started = _worker_state.setdefault("started", set())
+    if _worker_state["init"] is not None and worker not in started:
+        _worker_state["init"](worker)
+    started.add(worker)
     manual_seed(seed)
     np.random.seed(seed % 2**32)
-    if _worker_state["init"] is not None:
-        _worker_state["init"](worker)
     return _fetch(_worker_state["dataset"], indices, _worker_state["collate"])
 
 
@@ -241,8 +243,8 @@ class DataLoader:
             payload = pickle.dumps(content)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise ArgumentError(
-                f"DataLoader with num_workers={self.num_workers} sends the dataset and collate_fn to other processes, and "
-                f"pickle refuses one of them: {error}. Define them at module level, or write num_workers=0."
+                f"DataLoader with num_workers={self.num_workers} sends the dataset and collate_fn to other processes, "
+                f"and pickle refuses one of them: {error}. Define them at module level, or write num_workers=0."
             ) from error
         context = multiprocessing.get_context(
             self.multiprocessing_context or ("fork" if os.name == "posix" else "spawn")
@@ -250,10 +252,8 @@ class DataLoader:
         workers = self.num_workers
         with ProcessPoolExecutor(workers, context, _start_worker, (payload,)) as pool:
             waiting: deque = deque()
-            number = 0
-            for indices in self._places():
+            for number, indices in enumerate(self._places()):
                 waiting.append(pool.submit(_load, indices, base + number, number % workers))
-                number += 1
                 if len(waiting) >= workers * (self.prefetch_factor or 2):
                     yield waiting.popleft().result(self.timeout or None)
             while waiting:
