@@ -46,5 +46,9 @@ case(
 )
 case("randperm", lambda rng: [still(0), still(1)], Bad((-1,), RuntimeError, "negative"))
 case("rand_like", lambda rng: [still(np.zeros((0, 2)))], Bad((np.zeros(2, np.int64),), RuntimeError, "not implemented"))
-case("randn_like", lambda rng: [still(np.zeros((0, 2)))], Bad((np.zeros(2, np.int64),), RuntimeError, "not implemented"))
-case("randint_like", lambda rng: [still(ONES, 1), still(ONES, 4, 5)], Bad((ONES, 5, 5), RuntimeError, "to be less than"))
+case(
+    "randn_like", lambda rng: [still(np.zeros((0, 2)))], Bad((np.zeros(2, np.int64),), RuntimeError, "not implemented")
+)
+case(
+    "randint_like", lambda rng: [still(ONES, 1), still(ONES, 4, 5)], Bad((ONES, 5, 5), RuntimeError, "to be less than")
+)
