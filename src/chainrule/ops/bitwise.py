@@ -25,18 +25,16 @@ def _op(name: str, function: Any, sign: str = "") -> Any:
     notation = "{} " + sign + " {}" if sign else name + "({}, {})"
     op = function_of(elementwise(name, function, None, None, notation=notation, doc=f"{name} of integers."))
 
-    refused = "fc" if sign in ("&", "|", "^") else "bfc"
+    refused, takes = ("fc", "integers and bool") if sign in ("&", "|", "^") else ("bfc", "integers")
 
     def integers_only(input: Any, other: Any, *, out: Any = None) -> Any:
         for x in (input, other):
             if raw_dtype(x).kind in refused:
-                raise DTypeError(
-                    f'"{name}" not implemented for {raw_dtype(x)}; it works on integers{" and bool" if len(refused) == 2 else ""}'
-                )
+                raise DTypeError(f'"{name}" not implemented for {raw_dtype(x)}; it works on {takes}')
         return op(input, other, out=out)
 
     integers_only.__name__ = integers_only.__qualname__ = name
-    integers_only.__doc__ = f"{name} of integers{' or bool' if len(refused) == 2 else ''}, element by element."
+    integers_only.__doc__ = f"{name} of {takes}, element by element."
     return integers_only
 
 

@@ -137,7 +137,9 @@ def _angle_jvp(prim: Any, tangents: Any, ans: Any, x: Any) -> Any:
 
 angle_p = opaque(
     "angle",
-    lambda xp, x: xp.angle(x) if x.dtype.kind == "c" else xp.where(xp.isnan(x), x, xp.where(x < 0, math.pi, 0)),
+    lambda xp, x: (
+        xp.angle(x) if x.dtype.kind == "c" else xp.where(xp.isnan(x), x, xp.where(x < 0, math.pi, 0)).astype(x.dtype)
+    ),
     lambda x: Spec(x.shape, _real_dtype(x.dtype)),
     vjp=(_angle_rule,),
     jvp=_angle_jvp,

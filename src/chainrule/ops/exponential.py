@@ -68,7 +68,7 @@ sqrt_p = elementwise(
 rsqrt_p = elementwise(
     "rsqrt",
     lambda xp, x: xp.true_divide(xp.ones((), x.dtype), xp.sqrt(x)),
-    lambda g, ans, x: div0(mul0(g, ans), x) * -0.5,
+    lambda g, ans, x: mul0(mul0(mul0(g, ans), ans), ans) * -0.5,
     notation="1 / sqrt({})",
     doc="1 / sqrt(x).",
 )

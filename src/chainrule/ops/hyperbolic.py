@@ -46,7 +46,7 @@ def _acosh_rule(g: Any, ans: Any, x: Any) -> Any:
     """g / sqrt(x^2 - 1); complex numbers need the product of two roots, for its branch."""
     if raw_dtype(x).kind == "c":
         return div0(div0(g, _sqrt(x - 1)), _sqrt(x + 1))
-    return div0(g, _sqrt((x - 1) * (x + 1)))
+    return div0(g, _sqrt(x * x - 1))
 
 
 acosh_p = elementwise(
@@ -59,7 +59,7 @@ acosh_p = elementwise(
 atanh_p = elementwise(
     "atanh",
     lambda xp, x: xp.arctanh(x),
-    lambda g, ans, x: div0(g, (1 - x) * (1 + x)),
+    lambda g, ans, x: div0(g, 1 - x * x),
     doc="Inverse hyperbolic tangent.",
     fast=np.arctanh,
 )

@@ -139,7 +139,9 @@ def _bessel(name: str, function: str, rule: Any, doc: str) -> Any:
     def impl(xp: Any, x: Any, *, n: int) -> Any:
         from scipy import special
 
-        return np.asarray(getattr(special, function)(n, x)).astype(x.dtype)
+        found = np.asarray(getattr(special, function)(n, x)).astype(x.dtype)
+        limit = 0 if function == "ive" else np.abs(x) if n % 2 == 0 else x
+        return np.where(np.isinf(x), limit, found)
 
     return opaque(
         name,
