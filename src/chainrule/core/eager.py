@@ -463,6 +463,64 @@ def binary(prim: Primitive, promotes: str = "numeric") -> Callable:
     return op
 
 
+def product(prim: Primitive, multiply: Callable) -> Callable:
+    """The hot path of a product of two float32 or float64 matrices: `multiply` on the arrays, one node if recorded.
+
+    Returns None where the operands are not two such tensors, and the general path has to be taken.
+    """
+    plans: tuple | None = None
+
+    def op(input: Any, other: Any) -> Any:
+        nonlocal plans
+        mode = state.mode if special.on else 0
+        if type(input) is not Tensor or type(other) is not Tensor or mode == 2:
+            return None
+        x = input._data
+        y = other._data
+        dtype = x.dtype
+        if not (dtype is F32 or dtype is F64) or y.dtype is not dtype or x.ndim != 2 or y.ndim != 2:
+            return None
+        ans = multiply(x, y)
+        res = new_object(Tensor)
+        res._data = ans
+        first = input._node
+        second = other._node
+        if (first is None and second is None) or mode:
+            res._node = None
+            if mode:
+                note_cut(res, (first, second))
+            return res
+        if plans is None:
+            plans = _plans(prim)
+        if first is not None and second is not None:
+            keep_x, keep_y, keep_ans = plans[2]
+            res._node = node = new_object(Node)
+            node.params = None
+            node.edges = (first, second)
+            node.shapes = None
+            node.args = (x if keep_x else None, y if keep_y else None)
+        else:
+            res._node = node = new_object(Link2)
+            if second is None:
+                keep_x, keep_y, keep_ans = plans[0]
+                node.edge = first
+                node.index = 0
+            else:
+                keep_x, keep_y, keep_ans = plans[1]
+                node.edge = second
+                node.index = 1
+            node.x = x if keep_x else None
+            node.y = y if keep_y else None
+        node.prim = prim
+        node.ans = ans if keep_ans else None
+        node.meta = None
+        node.seq = next_seq()
+        node.code, node.lasti = here(3)
+        return res
+
+    return op
+
+
 def _plans(prim: Primitive) -> tuple:
     """What a binary primitive keeps, (x, y, ans), if only the first, only the second, or both need gradients."""
     plans = []

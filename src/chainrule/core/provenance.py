@@ -42,7 +42,10 @@ def user_frame(frame: FrameType) -> FrameType:
 
 def here(depth: int = 1) -> tuple[CodeType, int]:
     """(code object, instruction offset) of the user's line that led to this call."""
-    frame = user_frame(sys._getframe(depth))
+    frame = sys._getframe(depth)
+    if frame.f_code is not last.code:
+        frame = user_frame(frame)
+        last.code = frame.f_code
     return frame.f_code, frame.f_lasti
 
 

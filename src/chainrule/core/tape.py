@@ -118,7 +118,7 @@ class Link1(NodeBase):
 
 
 class Link2(NodeBase):
-    """A recorded elementwise operation with two arguments of one shape; only number `index` needs a gradient."""
+    """A recorded operation with two arguments, nothing to un-broadcast, and a gradient for number `index` only."""
 
     __slots__ = ("ans", "code", "edge", "index", "lasti", "meta", "prim", "seq", "x", "y")
     params = None

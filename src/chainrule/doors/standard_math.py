@@ -217,6 +217,8 @@ def tensordot(x1: Tensor, x2: Tensor, /, *, axes: Any = 2) -> Tensor:
 def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     """Sum of conj(x1) x2 over an axis."""
     a, b = in_common((x1, x2))
+    if a.shape[axis] != b.shape[axis]:
+        raise ArgumentError(f"vecdot: axis {axis} has sizes {a.shape[axis]} and {b.shape[axis]}, which must be equal")
     return cr.sum(cr.conj(a) * b, axis).to(a.dtype)
 
 

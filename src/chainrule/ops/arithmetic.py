@@ -84,7 +84,7 @@ neg_p = elementwise(
 square_p = elementwise(
     "square",
     lambda xp, x: xp.multiply(x, x),
-    lambda g, ans, x: g * (x + x),
+    lambda g, ans, x: mul0(g, x + x),
     notation="{}^2",
     doc="Square, element by element.",
     backward_name="PowBackward0",
@@ -104,7 +104,7 @@ def _pow_base(g: Any, ans: Any, x: Any, y: Any) -> Any:
     """y x^(y - 1), and 0 where y is 0."""
     if isinstance(y, (int, float)):
         return zero(g) if y == 0 else mul0(g, pow_p(x, y - 1)) * y
-    return mul0(g * y, pow_p(x, y - 1))
+    return mul0(mul0(g, y), pow_p(x, y - 1))
 
 
 def _pow_exponent(g: Any, ans: Any, x: Any, y: Any) -> Any:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ..core.primitive import PRIMITIVES
 from ..core.value import raw_shape
 
 ndarray = np.ndarray
+
+
+@lru_cache(maxsize=4096)
+def summed_axes(have: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The axes of `have` along which an operand of `shape` was repeated; None if it was not broadcast to `have`."""
+    extra = len(have) - len(shape)
+    if extra < 0 or any(n not in (1, m) for m, n in zip(have[extra:], shape, strict=True)):
+        return None
+    return (*range(extra), *(i + extra for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1))
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
@@ -16,18 +27,13 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     have = raw_shape(g)
     if have == shape:
         return g
-    from .reductions import sum_p
-    from .shape import broadcast_to_p, reshape_p
-
-    extra = len(have) - len(shape)
-    if extra < 0 or any(n not in (1, m) for m, n in zip(have[extra:], shape, strict=True)):
-        return broadcast_to_p(g, shape=shape)  # a rule returned a cotangent smaller than its operand (a constant)
-    lead = tuple(range(extra))
-    axes = lead + tuple(i + extra for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1)
+    axes = summed_axes(have, shape)
+    if axes is None:  # a rule returned a cotangent smaller than its operand (a constant)
+        return PRIMITIVES["broadcast_to"](g, shape=shape)
     if type(g) is ndarray:
-        return np.add.reduce(g, axis=axes, keepdims=True).reshape(shape)
-    g = sum_p(g, axes=axes, keepdims=True) if axes else g
+        return np.add.reduce(g, axis=axes).reshape(shape)
+    if axes:
+        g = PRIMITIVES["sum"](g, axes=axes, keepdims=True)
     if raw_shape(g) != shape:
-        g = reshape_p(g, shape=shape)
-    small = raw_shape(g)
-    return g if small == shape else broadcast_to_p(g, shape=shape)
+        g = PRIMITIVES["reshape"](g, shape=shape)
+    return g

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import F32, F64, is_inexact, result_dtype
-from ..core.eager import bind, cast_to, write_out
+from ..core.eager import bind, cast_to, product, write_out
 from ..core.errors import ShapeError
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
@@ -26,7 +26,7 @@ ndarray = np.ndarray
 def mT(x: Any) -> Any:
     """Transpose of the last two dimensions."""
     if type(x) is ndarray:
-        return x.swapaxes(-1, -2)
+        return x.T if x.ndim == 2 else x.swapaxes(-1, -2)
     n = len(raw_shape(x))
     return permute_p(x, dims=(*range(n - 2), n - 1, n - 2))
 
@@ -136,6 +136,37 @@ matmul_p = bilinear_kit(
 )
 
 
+def _mm_impl(xp: Any, x: Any, y: Any) -> Any:
+    return x.dot(y) if type(x) is ndarray and x.dtype.itemsize > 2 else _matmul_impl(xp, x, y)
+
+
+def _times(x: Any, y: Any) -> Any:
+    """Product of two matrices of any kind of value."""
+    return x.dot(y) if type(x) is ndarray and type(y) is ndarray else mm_p(x, y)
+
+
+mm_p = bilinear_kit(
+    "mm",
+    _mm_impl,
+    _matmul_aval,
+    lambda g, ans, x, y: _times(g, mT(y)),
+    lambda g, ans, x, y: _times(mT(x), g),
+    lambda prim, args, b: matmul_p(*args),
+    notation="{} {}",
+    doc="Product of two matrices.",
+)
+
+
+def _multiply(x: Any, y: Any) -> Any:
+    try:
+        return x.dot(y)
+    except ValueError:
+        raise mismatch(x.shape, y.shape) from None
+
+
+_mm_op = product(mm_p, _multiply)
+
+
 def promoted(*operands: Any) -> list:
     dtype = result_dtype(operands)
     return [cast_to(x if hasattr(x, "shape") else np.asarray(x), dtype) for x in operands]
@@ -154,14 +185,20 @@ def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
     >>> cr.matmul(cr.tensor([[1., 2.], [3., 4.]]), cr.tensor([1., 1.]))
     tensor([3., 7.])
     """
-    if type(input) is Tensor and type(other) is Tensor and out is None:
-        dtype = input._data.dtype
-        if (dtype is F32 or dtype is F64) and other._data.dtype is dtype:
-            return bind(matmul_p, (input, other), {})
+    if out is None:
+        result = _mm_op(input, other)
+        if result is not None:
+            return result
     x, y = promoted(input, other)
-    if not raw_shape(x) or not raw_shape(y):
-        raise mismatch(raw_shape(x), raw_shape(y))
-    result = matmul_p(x, y)
+    a, b = raw_shape(x), raw_shape(y)
+    if not a or not b:
+        raise mismatch(a, b)
+    if len(a) == len(b) == 2:
+        if a[1] != b[0]:
+            raise mismatch(a, b)
+        result = mm_p(x, y)
+    else:
+        result = matmul_p(x, y)
     return result if out is None else write_out(out, result)
 
 

@@ -101,16 +101,16 @@ def _logaddexp(xp: Any, x: Any, y: Any) -> Any:
 logaddexp_p = elementwise(
     "logaddexp",
     _logaddexp,
-    lambda g, ans, x, y: mul0(g, exp(_difference(x, ans))),
-    lambda g, ans, x, y: mul0(g, exp(_difference(y, ans))),
+    lambda g, ans, x, y: g * sigmoid(_difference(x, y)),
+    lambda g, ans, x, y: g * sigmoid(_difference(y, x)),
     doc="log(exp(x) + exp(y)).",
     fast=np.logaddexp,
 )
 logaddexp2_p = elementwise(
     "logaddexp2",
     lambda xp, x, y: xp.logaddexp2(x, y),
-    lambda g, ans, x, y: mul0(g, exp2(_difference(x, ans))),
-    lambda g, ans, x, y: mul0(g, exp2(_difference(y, ans))),
+    lambda g, ans, x, y: g * sigmoid(_difference(x, y) * math.log(2)),
+    lambda g, ans, x, y: g * sigmoid(_difference(y, x) * math.log(2)),
     doc="log2(2^x + 2^y).",
     fast=np.logaddexp2,
 )
@@ -122,11 +122,12 @@ def aligned(args: Any, is_batched: Any) -> list:
     return [pad_rank(a, ndim) if b else a for a, b in zip(args, is_batched, strict=True)]
 
 
-def _difference(x: Any, ans: Any) -> Any:
-    """x - ans, with -inf in place of (-inf) - (-inf), so that its exponential is 0."""
-    from .rounding import nan_to_num
+def _difference(x: Any, y: Any) -> Any:
+    """x - y, and 0 for equal infinities, which share the gradient evenly."""
+    from .comparison import where_p
 
-    return nan_to_num(x - ans, nan=-math.inf, posinf=math.inf, neginf=-math.inf)
+    difference = x - y
+    return where_p((difference != difference) & (x == y), 0.0, difference)
 
 
 def _logit(xp: Any, x: Any) -> Any:
@@ -161,7 +162,7 @@ xlogy_p = elementwise(
     "xlogy",
     _xlogy,
     lambda g, ans, x, y: mul0(_unless(g, (x == 0) & (y <= 0)), log(y)),
-    lambda g, ans, x, y: div0(g * x, y),
+    lambda g, ans, x, y: div0(mul0(g, x), y),
     notation="{} log({})",
     doc="x log(y), and 0 where x is 0.",
 )
@@ -176,7 +177,7 @@ xlog1py_p = elementwise(
     "xlog1py",
     _xlog1py,
     lambda g, ans, x, y: mul0(_unless(g, (x == 0) & (y <= -1)), log1p(y)),
-    lambda g, ans, x, y: div0(g * x, y + 1),
+    lambda g, ans, x, y: div0(mul0(g, x), y + 1),
     notation="{} log1p({})",
     doc="x log(1 + y), and 0 where x is 0.",
 )

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.eager import bind, cast_to
+from ..core.eager import bind, cast_to, register_view
 from ..core.errors import DTypeError, IndexingError, ShapeError, TracedValueError
+from ..core.state import special
 from ..core.tape import Spec
-from ..core.value import Tensor, raw_dtype, raw_shape
+from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .broadcasting import unbroadcast
 from .keys import (
     FULL,
@@ -396,6 +397,12 @@ def getitem(x: Any, key: Any) -> Any:
     """
     kind = type(key)
     if kind is int:
+        if type(x) is Tensor and x._node is None and not special.on:  # a row of data: nothing to record
+            data = x._data
+            if data.ndim and -data.shape[0] <= key < data.shape[0]:
+                out = wrap(data[key, ...])
+                register_view(out, x, select_p, {"dim": 0, "index": key})
+                return out
         shape = raw_shape(x)
         if shape and -shape[0] <= key < shape[0]:
             return bind(select_p, (x,), {"dim": 0, "index": key})

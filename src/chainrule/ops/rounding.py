@@ -11,7 +11,7 @@ from ..core.errors import ArgumentError, DTypeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype
 from .kits import elementwise, function_of, opaque, spec_of
-from .safe import zero
+from .safe import mul0, zero
 
 __all__ = [
     "abs",
@@ -75,12 +75,12 @@ sign_p = elementwise("sign", _sign_impl, _zero, doc="-1, 0 or 1; NaN of NaN.")
 
 
 def _abs_rule(g: Any, ans: Any, x: Any) -> Any:
-    return g * sgn(x)
+    return mul0(g, sgn(x))
 
 
 def _abs_jvp(prim: Any, tangents: Any, ans: Any, x: Any) -> Any:
     if raw_dtype(x).kind != "c":
-        return tangents[0] * sgn(x)
+        return mul0(tangents[0], sgn(x))
     from .complex import real
 
     return real(sgn(x).conj() * tangents[0])

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError, NotDifferentiableError
 from .kits import elementwise, function_of, opaque, spec_of
-from .safe import mul0
+from .safe import mul0, mul00
 
 __all__ = [
     "digamma",
@@ -58,9 +58,11 @@ ROOT = math.sqrt(math.pi)
 erf_p = elementwise("erf", _scipy("erf"), lambda g, ans, x: g * (_exp(-x * x) * (2 / ROOT)), doc="Error function.")
 erfc_p = elementwise("erfc", _scipy("erfc"), lambda g, ans, x: g * (_exp(-x * x) * (-2 / ROOT)), doc="1 - erf(x).")
 erfinv_p = elementwise(
-    "erfinv", _scipy("erfinv"), lambda g, ans, x: mul0(g, _exp(ans * ans) * (ROOT / 2)), doc="Inverse of erf."
+    "erfinv", _scipy("erfinv"), lambda g, ans, x: mul0(g, _exp(mul00(ans, ans)) * (ROOT / 2)), doc="Inverse of erf."
 )
-erfcx_p = elementwise("erfcx", _scipy("erfcx"), lambda g, ans, x: g * (ans * x * 2 - 2 / ROOT), doc="exp(x^2) erfc(x).")
+erfcx_p = elementwise(
+    "erfcx", _scipy("erfcx"), lambda g, ans, x: mul0(g, mul00(ans, x) * 2 - 2 / ROOT), doc="exp(x^2) erfc(x)."
+)
 
 
 def _log_gamma(xp: Any, x: Any) -> Any:
@@ -98,7 +100,7 @@ def _two(name: str, impl: str, first: Any, second: Any, doc: str) -> Any:
 def _igamma_density(g: Any, a: Any, x: Any) -> Any:
     from .exponential import xlogy
 
-    return g * _exp(xlogy(a - 1, x) - x - lgamma(a))
+    return mul0(g, _exp(xlogy(a - 1, x) - x - lgamma(a)))
 
 
 def _no_derivative(name: str) -> Any:
@@ -200,7 +202,7 @@ ndtr_p = elementwise(
 ndtri_p = elementwise(
     "ndtri",
     _scipy("ndtri"),
-    lambda g, ans, x: mul0(g, _exp(ans * ans * 0.5) * math.sqrt(2 * math.pi)),
+    lambda g, ans, x: mul0(g, _exp(mul00(ans, ans) * 0.5) * math.sqrt(2 * math.pi)),
     doc="Inverse of the normal distribution function.",
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .kits import elementwise, function_of, opaque, spec_of
-from .safe import div0, mul0
+from .safe import div0, mul0, mul00
 
 __all__ = [
     "acos",
@@ -32,7 +32,7 @@ METHODS = INPLACE = tuple(__all__)
 sin_p = elementwise("sin", lambda xp, x: xp.sin(x), lambda g, ans, x: g * cos(x), doc="Sine.", fast=np.sin)
 cos_p = elementwise("cos", lambda xp, x: xp.cos(x), lambda g, ans, x: -(g * sin(x)), doc="Cosine.", fast=np.cos)
 tan_p = elementwise(
-    "tan", lambda xp, x: xp.tan(x), lambda g, ans, x: mul0(g, ans * ans + 1), doc="Tangent.", fast=np.tan
+    "tan", lambda xp, x: xp.tan(x), lambda g, ans, x: mul0(g, mul00(ans, ans) + 1), doc="Tangent.", fast=np.tan
 )
 asin_p = elementwise(
     "asin",
@@ -108,13 +108,13 @@ sinc_slope_p = opaque(
     "sinc_slope",
     _sinc_slope,
     lambda x, *, n: spec_of(x),
-    vjp=(lambda g, ans, x, *, n: g * sinc_slope_p(x, n=n + 1),),
-    jvp=lambda prim, tangents, ans, x, *, n: tangents[0] * prim(x, n=n + 1),
+    vjp=(lambda g, ans, x, *, n: mul0(g, sinc_slope_p(x, n=n + 1)),),
+    jvp=lambda prim, tangents, ans, x, *, n: mul0(tangents[0], prim(x, n=n + 1)),
     batch=lambda prim, args, is_batched, *, n: prim(args[0], n=n),
     holomorphic=True,
     doc="n-th derivative of sinc.",
 )
-sinc_p = elementwise("sinc", _sinc, lambda g, ans, x: g * sinc_slope_p(x, n=1), doc="sin(pi x) / (pi x), 1 at 0.")
+sinc_p = elementwise("sinc", _sinc, lambda g, ans, x: mul0(g, sinc_slope_p(x, n=1)), doc="sin(pi x) / (pi x), 1 at 0.")
 deg2rad_p = elementwise(
     "deg2rad",
     lambda xp, x: xp.deg2rad(x),

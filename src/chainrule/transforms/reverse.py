@@ -119,7 +119,10 @@ def sweep(
         if create or (meta is not None and meta.packed):
             args, ans = _lifted(node, args, ans, lift if create else None)
         if not retain:
-            node.free()
+            if kind is Node and type(ans) is not tuple:
+                node.args = node.ans = None
+            else:
+                node.free()
         rules = prim.vjp
         results = None
         if prim.joint is not None or (meta is not None and meta.hooks):
@@ -161,6 +164,11 @@ def sweep(
                 node = None
             if node is edge:
                 held = held + c
+                continue
+            if type(edge) is Accumulate and edge not in leaves:
+                leaves[edge] = c
+                if c is not g and type(c) is ndarray and c.base is None:
+                    owned.add(edge.seq)
                 continue
             _arrived(edge, c, c is not g, leaves, pending, heap, owned)
         if node is not None:
