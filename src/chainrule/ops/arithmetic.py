@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from typing import Any
 
@@ -107,12 +108,21 @@ def _pow_base(g: Any, ans: Any, x: Any, y: Any) -> Any:
     return mul0(mul0(g, y), pow_p(x, y - 1))
 
 
+def _log_of(x: Any, into_complex: bool) -> Any:
+    """log of a Python number, 0 for 0: the powers of 0 do not change with the exponent."""
+    if x == 0:
+        return 0.0
+    if into_complex:
+        return cmath.log(x)
+    return math.log(x) if x > 0 else math.nan
+
+
 def _pow_exponent(g: Any, ans: Any, x: Any, y: Any) -> Any:
     """x^y log(x), and 0 where x is 0 and y is not negative."""
     from .exponential import log
 
-    if isinstance(x, (int, float)):
-        return mul0(mul0(g, ans), math.log(x) if x > 0 else 0.0 if x == 0 else math.nan)
+    if isinstance(x, (int, float, complex)):
+        return mul0(mul0(g, ans), _log_of(x, raw_dtype(ans).kind == "c"))
     at_zero = (x == 0) if isinstance(y, complex) or raw_dtype(y).kind == "c" else (x == 0) & (y >= 0)
     return mul0(mul0(g, ans), log(x + cast_p(at_zero, dtype=raw_dtype(x))))
 

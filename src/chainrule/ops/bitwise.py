@@ -25,12 +25,14 @@ def _op(name: str, function: Any, sign: str = "") -> Any:
     notation = "{} " + sign + " {}" if sign else name + "({}, {})"
     op = function_of(elementwise(name, function, None, None, notation=notation, doc=f"{name} of integers."))
 
-    refused, takes = ("fc", "integers and bool") if sign in ("&", "|", "^") else ("bfc", "integers")
+    on_bits = sign in ("&", "|", "^")
+    takes = "integers and bool" if on_bits else "integers"
 
     def integers_only(input: Any, other: Any, *, out: Any = None) -> Any:
-        for x in (input, other):
-            if raw_dtype(x).kind in refused:
-                raise DTypeError(f'"{name}" not implemented for {raw_dtype(x)}; it works on {takes}')
+        kinds = raw_dtype(input).kind + raw_dtype(other).kind
+        if "f" in kinds or "c" in kinds or (kinds == "bb" and not on_bits):
+            seen = raw_dtype(other if kinds[0] in "iub" and kinds != "bb" else input)
+            raise DTypeError(f'"{name}" not implemented for {seen}; it works on {takes}')
         return op(input, other, out=out)
 
     integers_only.__name__ = integers_only.__qualname__ = name

@@ -239,7 +239,10 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
     from .rounding import abs
 
     dtype = result_dtype((input, other))
-    a, b = cast_to(input, dtype), cast_to(other, dtype)
+    a, b = (
+        np.asarray(x, dtype) if isinstance(x, (bool, int, float, complex)) else cast_to(x, dtype)
+        for x in (input, other)
+    )
     close = eq(a, b)
     if equal_nan:
         close = close | (isnan(a) & isnan(b))

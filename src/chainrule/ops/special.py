@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError, NotDifferentiableError
+from ..core.value import Tensor
 from .kits import elementwise, function_of, opaque, spec_of
 from .safe import mul0, mul00
 
@@ -28,7 +29,7 @@ __all__ = [
     "polygamma",
 ]
 METHODS = ("digamma", "dist", "erf", "erfc", "erfinv", "i0", "igamma", "igammac", "lgamma", "mvlgamma")
-INPLACE = ("digamma", "erf", "erfc", "erfinv", "i0", "igamma", "igammac", "lgamma")
+INPLACE = ("mvlgamma", "digamma", "erf", "erfc", "erfinv", "i0", "igamma", "igammac", "lgamma")
 
 
 def _scipy(name: str) -> Any:
@@ -265,6 +266,14 @@ def polygamma(n: int, input: Any) -> Any:
     if category(raw_dtype(input)) < 2:
         input = cast_to(input, default.float)
     return digamma(input) if n == 0 else polygamma_p(input, n=int(n))
+
+
+def _polygamma_method(self: Any, n: int) -> Any:
+    """n-th derivative of the digamma function at every element."""
+    return polygamma(n, self)
+
+
+Tensor.polygamma = _polygamma_method  # type: ignore[attr-defined]
 
 
 def mvlgamma(input: Any, p: int) -> Any:

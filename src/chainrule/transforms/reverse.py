@@ -87,10 +87,17 @@ def sweep(
                     node.x = node.y = None
                     node.ans = FREED
             edge = node.edge
-            if not heap and type(edge) is not Accumulate:
-                node, g = edge, c
-            else:
+            if type(edge) is Accumulate:
                 _arrived(edge, c, c is not g, leaves, pending, heap, owned)
+                node = None
+            elif not heap or edge.seq > -heap[0][0]:  # nothing that waits is newer: go on there at once
+                node, g = edge, c
+            elif edge.seq in pending:
+                _arrived(edge, c, c is not g, leaves, pending, heap, owned)
+                node = None
+            else:
+                pending[edge.seq] = c
+                heappush(heap, (-edge.seq, edge))
                 node = None
             continue
         seq = node.seq
@@ -165,10 +172,15 @@ def sweep(
             if node is edge:
                 held = held + c
                 continue
-            if type(edge) is Accumulate and edge not in leaves:
-                leaves[edge] = c
-                if c is not g and type(c) is ndarray and c.base is None:
-                    owned.add(edge.seq)
+            if type(edge) is Accumulate:
+                if edge not in leaves:
+                    leaves[edge] = c
+                    if c is not g and type(c) is ndarray and c.base is None:
+                        owned.add(edge.seq)
+                    continue
+            elif edge.seq not in pending:
+                pending[edge.seq] = c
+                heappush(heap, (-edge.seq, edge))
                 continue
             _arrived(edge, c, c is not g, leaves, pending, heap, owned)
         if node is not None:
