@@ -11,6 +11,7 @@ namespaces at the end, which are imported when first used.
 """
 
 # ruff: noqa: F403, I001 (families are star-imported by their __all__, and order matters where names hide Python's)
+import warnings as _warnings
 from importlib import import_module as _import_module
 from math import e, inf, nan, pi
 
@@ -119,6 +120,9 @@ for _part in (_inplace, _hooks, _autograd, _creation, _conversion, _random, _pri
     _part.install()
 
 __version__ = "0.1.0"
+
+# Infinities and NaN are results, as in PyTorch; NumPy's warnings about them inside our own code would only point there.
+_warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"chainrule\.")
 
 # PyTorch's second names; last, because some hide Python's own in this namespace.
 double, half, cfloat, cdouble, long, short = float64, float16, complex64, complex128, int64, int16

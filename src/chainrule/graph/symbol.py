@@ -56,8 +56,8 @@ class Symbol:
         code, lasti = here(2)
         raise TracedValueError(
             f"{what} at {describe(code, lasti)} needs a concrete value, but the function is staged and this "
-            f"value of shape {self.shape} is known only when the graph runs. Write where(condition, a, b), cond, scan or "
-            f"while_loop instead of Python's if and while, and read numbers outside of the staged function."
+            f"value of shape {self.shape} is known only when the graph runs. Write where(condition, a, b), cond, scan "
+            f"or while_loop instead of Python's if and while, and read numbers outside of the staged function."
         )
 
     def __bool__(self) -> bool:

@@ -74,20 +74,22 @@ rsqrt_p = elementwise(
 )
 
 
-def _sigmoid(xp: Any, x: Any) -> Any:
-    """With exp(-|x|), which cannot overflow, over 1 + exp(-|x|) for negative x and 1 over it for the others."""
-    if x.dtype.kind == "c":
-        return 1 / (1 + xp.exp(-x))
-    e = xp.exp(-xp.abs(x))
-    return xp.where(x >= 0, 1, e) / (e + 1)
+def _sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)); where exp overflows to inf the answer is the right 0."""
+    t = np.negative(x)
+    if not t.ndim:
+        return np.reciprocal(np.exp(t) + t.dtype.type(1))
+    np.exp(t, out=t)
+    np.add(t, t.dtype.type(1), out=t)
+    return np.reciprocal(t, out=t)
 
 
 sigmoid_p = elementwise(
     "sigmoid",
-    _sigmoid,
+    lambda xp, x: _sigmoid(x),
     lambda g, ans, x: g * (ans - ans * ans),
     doc="1 / (1 + exp(-x)).",
-    fast=lambda x: _sigmoid(np, x),
+    fast=_sigmoid,
 )
 
 
