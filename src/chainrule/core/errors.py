@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from .provenance import describe, here
+
 
 class ChainruleError(Exception):
     """Base of every error that chainrule raises on purpose."""
 
 
-class ShapeError(ChainruleError, RuntimeError, ValueError):
+class LocatedError(ChainruleError):
+    """Base of errors whose text ends with the user's source line, unless it names a line already."""
+
+    def __init__(self, text: str = "") -> None:
+        code, lasti = here(2)
+        place = describe(code, lasti)
+        super().__init__(text if place in text or not text else f"{text} (at {place})")
+
+
+class ShapeError(LocatedError, RuntimeError, ValueError):
     """Operand shapes do not fit the operation."""
 
 
-class DTypeError(ChainruleError, RuntimeError, TypeError):
+class DTypeError(LocatedError, RuntimeError, TypeError):
     """An operand's dtype does not fit the operation."""
 
 

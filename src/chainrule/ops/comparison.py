@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import result_dtype
-from ..core.eager import cast_to, elementwise_call
+from ..core.dtypes import BOOL, F32, F64, result_dtype
+from ..core.eager import bind, cast_to, elementwise_call
 from ..core.errors import ArgumentError, DTypeError
 from ..core.value import Tensor, raw_dtype, raw_shape
 from .kits import elementwise, function_of
@@ -128,24 +128,21 @@ def _share(g: Any, wins: Any, ties: Any) -> Any:
 
 def _extremum(name: str, ufunc: Any, first_wins: Any, second_wins: Any, doc: str, ties: str) -> Any:
     even = ties is EVEN
+
+    def impl(xp: Any, x: Any, y: Any) -> Any:
+        if xp.result_type(x, y).kind == "c":
+            raise DTypeError(f"{name} does not support complex inputs, which have no order")
+        return ufunc(x, y)
+
     prim = elementwise(
         name,
-        lambda xp, x, y: ufunc(x, y),
+        impl,
         lambda g, ans, x, y: _share(g, first_wins(x, y), x == y) if even else where_p(first_wins(x, y), g, 0.0),
         lambda g, ans, x, y: _share(g, second_wins(x, y), x == y) if even else where_p(second_wins(x, y), g, 0.0),
         doc=doc,
+        fast=ufunc,
     )
-    op = function_of(prim)
-
-    def function(input: Any, other: Any, *, out: Any = None) -> Any:
-        if raw_dtype(input).kind == "c" or raw_dtype(other).kind == "c":
-            raise DTypeError(f"{name} does not support complex inputs, which have no order")
-        return op(input, other, out=out)
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{doc} {ties}"
-    function.prim = prim  # type: ignore[attr-defined]
-    return function
+    return function_of(prim, doc=f"{doc} {ties}")
 
 
 EVEN, FIRST = "Ties share the gradient evenly.", "At ties the first gets the gradient."
@@ -215,6 +212,12 @@ def where(condition: Any, input: Any = None, other: Any = None, *, x: Any = None
     if input is None or other is None:
         raise ArgumentError("where() takes a condition alone, or a condition and two values")
     kind = raw_dtype(condition)
+    if type(input) is Tensor and kind is BOOL:
+        dtype = input._data.dtype
+        if dtype is F32 or dtype is F64:  # no promotion to be found out
+            fits = other._data.dtype is dtype if type(other) is Tensor else type(other) is float or type(other) is int
+            if fits:
+                return bind(where_p, (condition, input, other), {})
     if kind.kind != "b":
         if kind != np.uint8:
             raise DTypeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {kind}")

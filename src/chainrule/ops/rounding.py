@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.eager import cast_to, elementwise_call, require_tensor, write_out
+from ..core.dtypes import F32, F64
+from ..core.eager import bind, cast_to, elementwise_call, require_tensor, write_out
 from ..core.errors import ArgumentError, DTypeError
 from ..core.tape import Spec
-from ..core.value import raw_dtype
+from ..core.value import Tensor, raw_dtype
 from .kits import elementwise, function_of, opaque, spec_of
 from .safe import mul0, zero
 
@@ -194,7 +195,7 @@ nan_to_num_p = opaque(
 
 
 def _clamp_impl(xp: Any, x: Any, low: Any, high: Any) -> Any:
-    return xp.minimum(xp.maximum(x, low), high).astype(x.dtype)
+    return xp.minimum(xp.maximum(x, low), high).astype(x.dtype, copy=False)
 
 
 clamp_p = elementwise(
@@ -261,6 +262,9 @@ def nan_to_num(input: Any, nan: float | None = 0.0, posinf: float | None = None,
     return nan_to_num_p(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
+NUMBERS = (int, float)
+
+
 def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Any:
     """x limited to [min, max]; either may be left out, numbers or tensors.
 
@@ -268,6 +272,10 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
     >>> cr.clamp(cr.tensor([-2., 0.5, 3.]), 0, 1)
     tensor([0.0000, 0.5000, 1.0000])
     """
+    if type(input) is Tensor and type(min) in NUMBERS and type(max) in NUMBERS and out is None:
+        dtype = input._data.dtype
+        if dtype is F32 or dtype is F64:  # no promotion to be found out
+            return bind(clamp_p, (input, min, max), {})
     require_tensor("clamp", input)
     if any(x is not None and raw_dtype(x).kind == "c" for x in (input, min, max)):
         raise DTypeError("clamp is not supported for complex types")

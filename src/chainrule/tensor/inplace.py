@@ -165,6 +165,11 @@ def become(target: Tensor, result: Tensor, keep_node: bool = False) -> None:
 def rebind(target: Tensor, result: Tensor, name: str) -> None:
     """A functional update: `target` takes over `result`; its base and all live views follow."""
     stage = state.stage
+    if state.grad_enabled and result._node is not None and any(p.cut for p, _, _ in target._replay or ()):
+        raise InplaceError(
+            f"{name} would write values that require grad into the memory of a detached tensor, where their gradient "
+            f"would be lost. Write `y = x.detach().clone()` first and {name} into `y`, or detach what is written."
+        )
     quiet = not state.grad_enabled and not isinstance(result, Tracer)  # staged no_grad: values change, nodes stay
     if stage is not None:
         stage.touch(target)
@@ -307,6 +312,7 @@ def _numpy_key(self: Tensor, key: Any) -> Any:
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write `src`, broadcast and cast, into this tensor."""
     from ..ops.shape import broadcast_to_p, cast_p
+    from ..ops.views import clone
 
     if not isinstance(src, Tensor):
         src = wrap(np.asarray(src))
@@ -314,6 +320,8 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         src = cast_p(src, dtype=raw_dtype(self))
     if raw_shape(src) != raw_shape(self):
         src = broadcast_to_p(src, shape=raw_shape(self))
+    if is_recorded(src) and state.grad_enabled:  # a functional update takes its result's memory over: not the source's
+        src = clone(src)
     return store(self, src, "copy_")
 
 
