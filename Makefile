@@ -25,7 +25,9 @@ lint: $(STAMP)
 	.venv/bin/pyright
 
 bench: $(STAMP)
-	$(PY) bench/run.py
+	$(PY) -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(PY) benchmarks/memory.py
+	$(PY) benchmarks/run.py
 
 clean:
 	rm -rf .venv build dist

@@ -128,7 +128,7 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"chainrule\.
 double, half, cfloat, cdouble, long, short = float64, float16, complex64, complex128, int64, int16
 from .core.dtypes import bool_ as bool, float32 as float, int32 as int  # noqa: E402
 
-_NAMESPACES = ("articles", "fft", "func", "graph", "linalg", "methods", "nn", "optim", "special", "utils")
+_NAMESPACES = ("articles", "explain", "fft", "func", "graph", "linalg", "methods", "nn", "optim", "special", "utils")
 
 
 def __getattr__(name: str) -> object:

@@ -311,7 +311,7 @@ def elementwise_call(prim: Primitive, args: tuple, promotes: str) -> Any:
         dtype = default.float
     if promotes != "none":
         args = tuple([cast_to(x, dtype) for x in args])
-    if promotes == "float arrays":
+    if promotes == "float arrays" or dtype.kind == "V":  # V: bfloat16, beside which NumPy takes numbers for float32
         args = tuple([asarray(x, dtype) if isinstance(x, (bool, int, float, complex)) else x for x in args])
     return bind(prim, args, {})
 

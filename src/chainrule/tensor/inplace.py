@@ -311,8 +311,7 @@ def _numpy_key(self: Tensor, key: Any) -> Any:
 
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write `src`, broadcast and cast, into this tensor."""
-    from ..ops.shape import broadcast_to_p, cast_p
-    from ..ops.views import clone
+    from ..ops.shape import broadcast_to_p, cast_p, clone
 
     if not isinstance(src, Tensor):
         src = wrap(np.asarray(src))
@@ -320,7 +319,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         src = cast_p(src, dtype=raw_dtype(self))
     if raw_shape(src) != raw_shape(self):
         src = broadcast_to_p(src, shape=raw_shape(self))
-    if is_recorded(src) and state.grad_enabled:  # a functional update takes its result's memory over: not the source's
+    if state.grad_enabled and (is_recorded(self) or is_recorded(src)):  # an update takes over memory: not the source's
         src = clone(src)
     return store(self, src, "copy_")
 
@@ -333,14 +332,14 @@ def fill_(self: Tensor, value: Any) -> Tensor:
             write(self, value, "fill_")
             return self
         return store(self, wrap(np.full(raw_shape(self), value, raw_dtype(self))), "fill_")
-    from ..ops.shape import broadcast_to_p
+    from ..ops.shape import broadcast_to_p, clone
 
     if raw_shape(value) != ():
         raise ShapeError(
             f"fill_ only supports 0-dimension value tensor but got tensor with {len(raw_shape(value))} dims"
         )
     value = eager.cast_to(value, raw_dtype(self))
-    return store(self, broadcast_to_p(value, shape=raw_shape(self)), "fill_")
+    return store(self, clone(broadcast_to_p(value, shape=raw_shape(self))), "fill_")
 
 
 def zero_(self: Tensor) -> Tensor:
