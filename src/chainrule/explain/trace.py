@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentTypeError
-from ..core.value import Trace, Tracer, raw_shape, wrap
 from ..core.value import Tensor as _Tensor
+from ..core.value import Trace, Tracer, raw_shape, wrap
 
 _SUB = str.maketrans("-0123456789", "\u208b\u2080\u2081\u2082\u2083\u2084\u2085\u2086\u2087\u2088\u2089")
 
@@ -140,7 +140,9 @@ def pull(prim: Any, i: int, g: Any, ans: Any, args: Any, params: dict) -> Any:
 def trace(f: Callable, *args: Any) -> TraceTable:
     """Forward evaluation trace, tangent trace per input and adjoint trace of `f` at `args`, by the engine's rules.
 
-    Inputs are v-1, v0 and so on down from v0; steps of equal depth are numbered together, as on paper.
+    Inputs are numbered up to v0 (with two: v-1, v0). An array input is moved by ones in every entry for its tangent
+    table. Operations with several results raise ArgumentTypeError. Steps
+    of equal depth are numbered together, as on paper.
     """
     rec = _Recorder()
     raws = [np.asarray(_raw(a)) for a in args]
