@@ -20,6 +20,8 @@ LAYERS = [
     {"nn", "optim", "data", "train", "utils"},
     {"estimators", "interop", "distributed", "articles"},
     {"explain", "viewer"},
+    {"demos"},
+    {"cli"},
 ]
 HEIGHT = {name: i for i, names in enumerate(LAYERS) for name in names}
 

@@ -103,6 +103,7 @@ from .tensor.random import fork_rng
 from .tensor.why import where as where_made
 from .tensor.why import why_nan, why_none
 
+from .core.memory import keep_freed_memory as _keep_freed_memory
 from . import doors as _doors
 from .tensor import autograd as _autograd
 from .tensor import conversion as _conversion
@@ -121,6 +122,8 @@ for _part in (_inplace, _hooks, _autograd, _creation, _conversion, _random, _pri
 
 __version__ = "0.1.0"
 
+_keep_freed_memory()
+
 # Infinities and NaN are results, as in PyTorch; NumPy's warnings about them inside our own code would only point there.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"chainrule\.")
 
@@ -128,10 +131,16 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"chainrule\.
 double, half, cfloat, cdouble, long, short = float64, float16, complex64, complex128, int64, int16
 from .core.dtypes import bool_ as bool, float32 as float, int32 as int  # noqa: E402
 
-_NAMESPACES = ("articles", "explain", "fft", "func", "graph", "linalg", "methods", "nn", "optim", "special", "utils")
+_NAMESPACES = (
+    *("array_api", "articles", "estimators", "explain", "fft", "func", "graph", "linalg", "methods", "nn", "optim"),
+    *("random", "special", "train", "utils"),
+)
+_LAZY = {"save": ".utils.serialization", "load": ".utils.serialization"}  # names of modules that few programs need
 
 
 def __getattr__(name: str) -> object:
     if name in _NAMESPACES:
         return _import_module(f".{name}", __name__)
+    if name in _LAZY:
+        return getattr(_import_module(_LAZY[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,7 +19,7 @@ from .errors import ArgumentTypeError, ChainruleError, DTypeError, ShapeError
 from .primitive import SPEC, VALUE, Primitive
 from .provenance import describe, here, last, user_frame
 from .state import next_seq, special, state
-from .tape import Accumulate, Link1, Link2, Node, Select, Spec
+from .tape import Accumulate, Link1, Link2, Node, Pair, Select, Spec
 from .value import Tensor, Tracer, new_object, raw_dtype, raw_shape, wrap
 
 ndarray = np.ndarray
@@ -97,16 +97,14 @@ def note_cut(out: Tensor, edges: Any) -> None:
                 e.cut = (code, lasti)
 
 
-def make_node(prim: Primitive, raws: Any, edges: Any, params: dict, ans: Any) -> Node:
+def make_node(prim: Primitive, raws: Any, edges: Any, params: dict, ans: Any) -> Node | Link1:
     """A node for the tape, holding only what the rules of the needed arguments read."""
     multiple = prim.n_out != 1
     first = ans[0] if multiple else ans
     if prim.holomorphic and first.dtype.kind == "c":
         prim = conjugate_twin(prim)
     kinds, keep_ans = prim.reads(len(raws), tuple([e is not None for e in edges]))
-    node = new_object(Node)
-    node.prim = prim
-    node.args = tuple(
+    args = (
         [
             r if k == VALUE or not isinstance(r, ndarray) else Spec(r.shape, r.dtype) if k == SPEC else None
             for r, k in zip(raws, kinds, strict=True)
@@ -114,19 +112,24 @@ def make_node(prim: Primitive, raws: Any, edges: Any, params: dict, ans: Any) ->
         if state.stage is None
         else raws
     )
-    if multiple:
-        node.ans = ans if keep_ans else tuple(Spec(a.shape, a.dtype) for a in ans)
+    if len(raws) == 1 and not multiple and prim.joint is None and not state.saved_hooks:
+        node: Any = new_object(Link1)
+        node.x = args[0]
+        node.edge = edges[0]
     else:
-        node.ans = ans if keep_ans else None
+        node = new_object(Node)
+        node.args = tuple(args)
+        node.edges = tuple(edges)
+        node.shapes = None
+        if prim.undoes_broadcast:
+            shape = ans.shape
+            for r in raws:
+                if raw_shape(r) != shape:
+                    node.shapes = tuple([raw_shape(r) for r in raws])
+                    break
+    node.prim = prim
+    node.ans = ans if keep_ans else tuple(Spec(a.shape, a.dtype) for a in ans) if multiple else None
     node.params = params
-    node.edges = tuple(edges)
-    node.shapes = None
-    if prim.undoes_broadcast:
-        shape = ans.shape
-        for r in raws:
-            if raw_shape(r) != shape:
-                node.shapes = tuple([raw_shape(r) for r in raws])
-                break
     node.seq = next_seq()
     frame = _getframe(2)
     code = frame.f_code
@@ -365,7 +368,7 @@ def unary(prim: Primitive, promotes: str = "float") -> Callable:
                 node.x = x if keep_x else None
                 node.ans = ans if keep_ans else None
                 node.edge = edge
-                node.meta = None
+                node.params = node.meta = None
                 node.seq = next_seq()
                 frame = _getframe(1)
                 code = frame.f_code
@@ -436,15 +439,14 @@ def binary(prim: Primitive, promotes: str = "numeric") -> Callable:
                             keep_x, keep_y, keep_ans = plans[1]
                             node.edge = second
                             node.index = 1
-                        node.x = x if keep_x else None
-                        node.y = y if keep_y else None
                     else:
                         keep_x, keep_y, keep_ans = plans[0 if second is None else 1 if first is None else 2]
-                        res._node = node = new_object(Node)
-                        node.params = None
-                        node.edges = (first, second)
+                        res._node = node = new_object(Pair)
+                        node.first = first
+                        node.second = second
                         node.shapes = shapes
-                        node.args = (x if keep_x else None, y if keep_y else None)
+                    node.x = x if keep_x else None
+                    node.y = y if keep_y else None
                     node.prim = prim
                     node.ans = ans if keep_ans else None
                     node.meta = None
@@ -463,24 +465,24 @@ def binary(prim: Primitive, promotes: str = "numeric") -> Callable:
     return op
 
 
-def product(prim: Primitive, multiply: Callable) -> Callable:
-    """The hot path of a product of two float32 or float64 matrices: `multiply` on the arrays, one node if recorded.
-
-    Returns None where the operands are not two such tensors, and the general path has to be taken.
-    """
+def product(prim: Primitive, general: Callable) -> Callable:
+    """The public function of a matrix product: one flat call for two float32 or float64 matrices, else `general`."""
     plans: tuple | None = None
 
-    def op(input: Any, other: Any) -> Any:
+    def op(input: Any, other: Any, *, out: Any = None) -> Any:
         nonlocal plans
         mode = state.mode if special.on else 0
-        if type(input) is not Tensor or type(other) is not Tensor or mode == 2:
-            return None
+        if type(input) is not Tensor or type(other) is not Tensor or mode == 2 or out is not None:
+            return general(input, other, out=out)
         x = input._data
         y = other._data
         dtype = x.dtype
         if not (dtype is F32 or dtype is F64) or y.dtype is not dtype or x.ndim != 2 or y.ndim != 2:
-            return None
-        ans = multiply(x, y)
+            return general(input, other)
+        try:
+            ans = x.dot(y)
+        except ValueError:
+            return general(input, other)  # which says what does not fit
         res = new_object(Tensor)
         res._data = ans
         first = input._node
@@ -494,11 +496,10 @@ def product(prim: Primitive, multiply: Callable) -> Callable:
             plans = _plans(prim)
         if first is not None and second is not None:
             keep_x, keep_y, keep_ans = plans[2]
-            res._node = node = new_object(Node)
-            node.params = None
-            node.edges = (first, second)
+            res._node = node = new_object(Pair)
+            node.first = first
+            node.second = second
             node.shapes = None
-            node.args = (x if keep_x else None, y if keep_y else None)
         else:
             res._node = node = new_object(Link2)
             if second is None:
@@ -509,15 +510,24 @@ def product(prim: Primitive, multiply: Callable) -> Callable:
                 keep_x, keep_y, keep_ans = plans[1]
                 node.edge = second
                 node.index = 1
-            node.x = x if keep_x else None
-            node.y = y if keep_y else None
+        node.x = x if keep_x else None
+        node.y = y if keep_y else None
         node.prim = prim
         node.ans = ans if keep_ans else None
         node.meta = None
         node.seq = next_seq()
-        node.code, node.lasti = here(3)
+        frame = _getframe(1)
+        code = frame.f_code
+        if code is not last.code:
+            frame = user_frame(frame)
+            last.code = code = frame.f_code
+        node.code = code
+        node.lasti = frame.f_lasti
         return res
 
+    op.__name__ = op.__qualname__ = general.__name__
+    op.__doc__ = general.__doc__
+    op.__module__ = general.__module__
     return op
 
 

@@ -1,4 +1,5 @@
-"""The tape's data: Node, Link1, Link2 (a recorded operation), Select (one of several results), Accumulate (a leaf)."""
+"""The data of the tape: recorded operations (Node, Link1, Link2, Pair), Select (one of several results), and Accumulate
+(a leaf)."""
 
 from __future__ import annotations
 
@@ -90,14 +91,13 @@ class Node(NodeBase):
 
 
 class Link1(NodeBase):
-    """A recorded elementwise operation with one argument.
+    """A recorded operation with one argument and one result.
 
-    Most nodes of most programs are Link1 or Link2; the sweep follows a chain of them without any bookkeeping. The
+    Most nodes of most programs are Link1, Link2 or Pair; the sweep follows a chain of them without any bookkeeping. The
     argument and result that the rule does not read are None; `ans` is FREED once a sweep used them up.
     """
 
-    __slots__ = ("ans", "code", "edge", "lasti", "meta", "prim", "seq", "x")
-    params = None
+    __slots__ = ("ans", "code", "edge", "lasti", "meta", "params", "prim", "seq", "x")
     shapes = None
     index = 0
 
@@ -112,8 +112,9 @@ class Link1(NodeBase):
         return (self.edge,)
 
     def free(self) -> None:
-        """Drop what was saved."""
-        self.x = None
+        """Drop what was saved; of an argument whose shape alone is read, that stays known."""
+        if type(self.x) is not Spec:
+            self.x = None
         self.ans = FREED
 
 
@@ -133,6 +134,28 @@ class Link2(NodeBase):
     def edges(self) -> tuple:  # type: ignore[override]
         """As Node.edges."""
         return (None, self.edge) if self.index else (self.edge, None)
+
+    def free(self) -> None:
+        """Drop what was saved."""
+        self.x = self.y = None
+        self.ans = FREED
+
+
+class Pair(NodeBase):
+    """A recorded operation with two arguments, of which at least one needs a gradient; `shapes` as in Node."""
+
+    __slots__ = ("ans", "code", "first", "lasti", "meta", "prim", "second", "seq", "shapes", "x", "y")
+    params = None
+
+    @property
+    def args(self) -> tuple | None:  # type: ignore[override]
+        """As Node.args."""
+        return None if self.ans is FREED else (self.x, self.y)
+
+    @property
+    def edges(self) -> tuple:  # type: ignore[override]
+        """As Node.edges."""
+        return (self.first, self.second)
 
     def free(self) -> None:
         """Drop what was saved."""

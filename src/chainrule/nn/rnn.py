@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.errors import ArgumentError, ShapeError
 from ..core.value import raw_dtype, raw_shape
+from ..ops.recurrence import lstm_p
 from . import functional as F  # noqa: N812
 from . import init
 from .factory import empty
@@ -371,6 +372,15 @@ class LSTM(RNNBase):
 
     def _states(self) -> int:
         return 2
+
+    def _run(self, x: Any, suffix: str, state: tuple, reverse: bool, lengths: list[int] | None) -> tuple[Any, tuple]:
+        if lengths is not None or self.proj_size or not raw_shape(x)[0]:
+            return super()._run(x, suffix, state, reverse, lengths)
+        w, b = self._hidden_weights(suffix)
+        b = None if b is None else getattr(self, f"bias_ih_{suffix}") + b
+        gates = F.linear(x, getattr(self, f"weight_ih_{suffix}"), b)
+        hs, cs, _ = lstm_p(gates.flip(0) if reverse else gates, *state, w)
+        return hs.flip(0) if reverse else hs, (hs[-1], cs[-1])
 
     def _step(self, suffix: str, gates: Any, state: tuple) -> tuple:
         w_proj = getattr(self, f"weight_hr_{suffix}") if self.proj_size else None

@@ -83,10 +83,17 @@ def _gelu_slope_impl(xp: Any, x: Any) -> Any:
 
 ZERO32, ZERO64 = np.zeros((), F32), np.zeros((), F64)  # NumPy takes half as long with an array as with a number
 
+
+
+def _positive(x: Any) -> Any:
+    """x > 0"""
+    return x > (ZERO32 if x.dtype is F32 else ZERO64) if type(x) is np.ndarray else x > 0
+
+
 relu_p = elementwise(
     "relu",
     lambda xp, x: xp.maximum(x, 0),
-    lambda g, ans, x: g * (ans > 0),
+    lambda g, ans, x: g * _positive(ans),
     notation="relu({})",
     doc="max(x, 0), element by element.",
     fast=lambda x: np.maximum(x, ZERO32 if x.dtype is F32 else ZERO64),

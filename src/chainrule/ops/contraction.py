@@ -140,31 +140,24 @@ def _mm_impl(xp: Any, x: Any, y: Any) -> Any:
     return x.dot(y) if type(x) is ndarray and x.dtype.itemsize > 2 else _matmul_impl(xp, x, y)
 
 
-def _times(x: Any, y: Any) -> Any:
-    """Product of two matrices of any kind of value."""
-    return x.dot(y) if type(x) is ndarray and type(y) is ndarray else mm_p(x, y)
+def _mm_lhs(g: Any, ans: Any, x: Any, y: Any) -> Any:
+    return g.dot(y.T) if type(g) is ndarray and type(y) is ndarray else mm_p(g, mT(y))
+
+
+def _mm_rhs(g: Any, ans: Any, x: Any, y: Any) -> Any:
+    return x.T.dot(g) if type(g) is ndarray and type(x) is ndarray else mm_p(mT(x), g)
 
 
 mm_p = bilinear_kit(
     "mm",
     _mm_impl,
     _matmul_aval,
-    lambda g, ans, x, y: _times(g, mT(y)),
-    lambda g, ans, x, y: _times(mT(x), g),
+    _mm_lhs,
+    _mm_rhs,
     lambda prim, args, b: matmul_p(*args),
     notation="{} {}",
     doc="Product of two matrices.",
 )
-
-
-def _multiply(x: Any, y: Any) -> Any:
-    try:
-        return x.dot(y)
-    except ValueError:
-        raise mismatch(x.shape, y.shape) from None
-
-
-_mm_op = product(mm_p, _multiply)
 
 
 def promoted(*operands: Any) -> list:
@@ -185,10 +178,6 @@ def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
     >>> cr.matmul(cr.tensor([[1., 2.], [3., 4.]]), cr.tensor([1., 1.]))
     tensor([3., 7.])
     """
-    if out is None:
-        result = _mm_op(input, other)
-        if result is not None:
-            return result
     x, y = promoted(input, other)
     a, b = raw_shape(x), raw_shape(y)
     if not a or not b:
@@ -200,6 +189,9 @@ def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
     else:
         result = matmul_p(x, y)
     return result if out is None else write_out(out, result)
+
+
+matmul = product(mm_p, matmul)
 
 
 def check_ranks(name: str, needed: str, *pairs: tuple[Any, int]) -> None:

@@ -11,7 +11,7 @@ from ..core.eager import bind, cast_to, register_view
 from ..core.errors import DTypeError, IndexingError, ShapeError, TracedValueError
 from ..core.state import special
 from ..core.tape import Spec
-from ..core.value import Tensor, raw_dtype, raw_shape, wrap
+from ..core.value import Tensor, new_object, raw_dtype, raw_shape
 from .broadcasting import unbroadcast
 from .keys import (
     FULL,
@@ -397,12 +397,6 @@ def getitem(x: Any, key: Any) -> Any:
     """
     kind = type(key)
     if kind is int:
-        if type(x) is Tensor and x._node is None and not special.on:  # a row of data: nothing to record
-            data = x._data
-            if data.ndim and -data.shape[0] <= key < data.shape[0]:
-                out = wrap(data[key, ...])
-                register_view(out, x, select_p, {"dim": 0, "index": key})
-                return out
         shape = raw_shape(x)
         if shape and -shape[0] <= key < shape[0]:
             return bind(select_p, (x,), {"dim": 0, "index": key})
@@ -418,6 +412,14 @@ def getitem(x: Any, key: Any) -> Any:
 
 def __getitem__(self: Any, key: Any) -> Any:  # noqa: N807 (becomes the method)
     """x[key], with NumPy's keys."""
+    if type(key) is int and type(self) is Tensor and self._node is None and not special.on:
+        data = self._data  # a row of data: nothing to record
+        if data.ndim and -data.shape[0] <= key < data.shape[0]:
+            row = new_object(Tensor)
+            row._data = data[key, ...]
+            row._node = None
+            register_view(row, self, select_p, {"dim": 0, "index": key})
+            return row
     return getitem(self, key)
 
 

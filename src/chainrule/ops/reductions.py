@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from math import prod
 from sys import _getframe
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..core.eager import note_cut, write_out
 from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError
 from ..core.provenance import KNOWN_USER, user_frame
 from ..core.state import next_seq, special, state
-from ..core.tape import Node, Spec
+from ..core.tape import Link1, Spec
 from ..core.value import Tensor, new_object, raw_dtype, raw_shape
 from .kits import linear, opaque
 from .shape import broadcast_to_p, canonical_dim, cast_p, reshape_p
@@ -132,7 +133,7 @@ def return_type(name: str, *fields: str) -> type:
 def spread(g: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
     """A reduced value repeated over the reduced axes: the transpose of a sum."""
     kind = type(g)
-    if (kind is ndarray or kind in SCALARS) and count_over(shape, ALL_AXES[len(shape)]) <= 4096:
+    if (kind is ndarray or kind in SCALARS) and prod(shape) <= 4096:
         out = np.empty(shape, g.dtype)  # raw and small: filling an array is cheaper than making a view
         out[...] = g if keepdims or not g.shape else g.reshape(reduced_shape(shape, axes, True))
         return out
@@ -210,14 +211,12 @@ def totalled(prim: Any, input: Tensor, x: Any, ans: Any, axes: tuple[int, ...], 
         res._node = None
         note_cut(res, (edge,))
         return res
-    res._node = node = new_object(Node)
+    res._node = node = new_object(Link1)
     node.prim = prim
-    node.args = (Spec(x.shape, x.dtype),)
-    node.ans = None
+    node.x = Spec(x.shape, x.dtype)
     node.params = {"axes": axes, "keepdims": keepdims}
-    node.edges = (edge,)
-    node.shapes = None
-    node.meta = None
+    node.edge = edge
+    node.ans = node.meta = None
     node.seq = next_seq()
     frame = _getframe(2)
     if frame.f_code.co_filename not in KNOWN_USER:

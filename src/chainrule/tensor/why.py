@@ -12,7 +12,7 @@ from ..core.dtypes import from_numpy_dtype, is_inexact
 from ..core.errors import ArgumentTypeError
 from ..core.provenance import describe, location
 from ..core.state import state
-from ..core.tape import Accumulate, Link1, Link2, Node, NodeBase, Select
+from ..core.tape import Accumulate, Link1, Link2, Node, NodeBase, Pair, Select
 from ..core.value import Tensor, raw_dtype, raw_shape
 from ..transforms.reverse import sweep
 
@@ -165,7 +165,7 @@ def _why_unreached(t: Tensor, leaf: Accumulate, loss: Tensor) -> Answer:
 def _user_of(leaf: Accumulate) -> NodeBase | None:
     """Some living node that reads this leaf, found through the garbage collector's lists (a diagnosis only)."""
     for holder in gc.get_referrers(leaf):
-        if type(holder) in (Link1, Link2):
+        if type(holder) in (Link1, Link2, Pair):
             return holder
         if type(holder) is tuple:
             for node in gc.get_referrers(holder):

@@ -15,9 +15,10 @@ import numpy as np
 from ..core.dtypes import is_inexact
 from ..core.eager import Packed
 from ..core.errors import GraphError, NotDifferentiableError
+from ..core.primitive import VALUE
 from ..core.provenance import describe
 from ..core.state import state
-from ..core.tape import FREED, Accumulate, Link1, Link2, Node, Select, Spec
+from ..core.tape import FREED, Accumulate, Link1, Link2, Node, Pair, Select, Spec
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from ..core.writes import check_unwritten, log
 from ..ops.broadcasting import unbroadcast
@@ -77,10 +78,19 @@ def sweep(
             if node.seq < written:
                 _check_all_unwritten(node, node.args or (), ans)
             if kind is Link1:
-                c = node.prim.vjp[0](g, ans, node.x)
+                x = node.x
+                rule = node.prim.vjp[0]
+                if rule is None:
+                    raise _no_rule(node, 0)
+                params = node.params
+                c = rule(g, ans, x, **params) if params else rule(g, ans, x)
                 if not retain:
-                    node.x = None
                     node.ans = FREED
+                    if type(x) is ndarray:
+                        node.x = None
+                if c is None:
+                    node = None
+                    continue
             else:
                 c = node.prim.vjp[node.index](g, ans, node.x, node.y)
                 if not retain:
@@ -99,6 +109,47 @@ def sweep(
                 pending[edge.seq] = c
                 heappush(heap, (-edge.seq, edge))
                 node = None
+            continue
+        if simple and kind is Pair and node.meta is None:  # two ways on
+            x, y, ans = node.x, node.y, node.ans
+            if ans is FREED:
+                _after_free(node)
+                ans = None
+            if node.seq < written:
+                _check_all_unwritten(node, (x, y), ans)
+            rules, shapes, first, second = node.prim.vjp, node.shapes, node.first, node.second
+            if not retain:
+                node.x = node.y = None
+                node.ans = FREED
+            a = b = node = None
+            if first is not None:
+                a = rules[0](g, ans, x, y)
+                if shapes is not None and a.shape != shapes[0]:
+                    a = unbroadcast(a, shapes[0])
+            if second is not None:
+                b = rules[1](g, ans, x, y)
+                if shapes is not None and b.shape != shapes[1]:
+                    b = unbroadcast(b, shapes[1])
+                if first is second:
+                    a, second = a + b, None
+                elif type(second) is Accumulate or second.seq in pending or (heap and second.seq < -heap[0][0]):
+                    _arrived(second, b, b is not g, leaves, pending, heap, owned)
+                else:
+                    node = second
+            if first is None:
+                pass
+            elif type(first) is Accumulate or first.seq in pending or (heap and first.seq < -heap[0][0]):
+                _arrived(first, a, a is not g, leaves, pending, heap, owned)
+            elif node is None:
+                node, g = first, a
+                continue
+            elif first.seq > second.seq:
+                _arrived(second, b, b is not g, leaves, pending, heap, owned)
+                node, g = first, a
+                continue
+            else:
+                _arrived(first, a, a is not g, leaves, pending, heap, owned)
+            g = b
             continue
         seq = node.seq
         meta = node.meta
@@ -354,14 +405,15 @@ def _lifted(node: Node, args: tuple, ans: Any, lift: Callable | None) -> tuple[t
 def _after_free(node: Node) -> tuple[tuple, Any]:
     """Saved values of a node that an earlier backward freed: fine if it had none, else the error that says so."""
     kinds, keep_ans = node.prim.reads(len(node.edges), tuple(e is not None for e in node.edges))
-    if any(kinds) or keep_ans:
+    if keep_ans or (VALUE in kinds if type(node) is Link1 else any(kinds)):
         raise GraphError(
             "Trying to backward through the graph a second time (or directly access saved tensors after they have "
             f"already been freed): {node.prim.name}, recorded at {describe(node.code, node.lasti)}, freed what it had "
             "saved when backward() went through it. Write backward(retain_graph=True) the first time, or run the "
             "forward computation again."
         )
-    return (None,) * len(node.edges), node.ans if isinstance(node.ans, tuple) else None
+    args = (node.x,) if type(node) is Link1 else (None,) * len(node.edges)
+    return args, node.ans if isinstance(node.ans, tuple) else None
 
 
 def _no_rule(node: Node, i: int) -> NotDifferentiableError:
