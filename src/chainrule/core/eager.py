@@ -302,6 +302,10 @@ def elementwise_call(prim: Primitive, args: tuple, promotes: str) -> Any:
     `promotes`: "float" turns integers and bool into the default float, "numeric" keeps them, "none" keeps dtypes;
     "float arrays" also turns Python numbers into 0-d arrays, for implementations that apply functions to operands.
     """
+    if promotes != "float arrays":
+        top = _trace_of_floats(args)
+        if top is not None:
+            return top.process(prim, args, {})
     for x in args:
         if not (
             isinstance(x, (Tensor, ndarray, np.generic, bool, int, float, complex)) or hasattr(x, "__chainrule_raw__")
@@ -317,6 +321,26 @@ def elementwise_call(prim: Primitive, args: tuple, promotes: str) -> Any:
     if promotes == "float arrays" or dtype.kind == "V":  # V: bfloat16, beside which NumPy takes numbers for float32
         args = tuple([asarray(x, dtype) if isinstance(x, (bool, int, float, complex)) else x for x in args])
     return bind(prim, args, {})
+
+
+def _trace_of_floats(args: tuple) -> Any:
+    """The innermost trace among operands that all have one floating dtype or are numbers: nothing to promote."""
+    top = dtype = None
+    for x in args:
+        kind = type(x)
+        if kind is float or kind is int:
+            continue
+        while kind is not ndarray and isinstance(x, Tensor):
+            if kind is not Tensor and isinstance(x, Tracer) and (top is None or x._trace.level > top.level):
+                top = x._trace
+            x = x._data
+            kind = type(x)
+        found = getattr(x, "dtype", None)
+        if dtype is None and (found is F32 or found is F64):
+            dtype = found
+        elif found is not dtype or dtype is None:
+            return None
+    return top
 
 
 def require_tensor(name: str, x: Any) -> None:

@@ -124,13 +124,17 @@ def sweep(
             a = b = node = None
             if first is not None:
                 a = rules[0](g, ans, x, y)
-                if shapes is not None and a.shape != shapes[0]:
+                if a is None:
+                    first = None
+                elif shapes is not None and a.shape != shapes[0]:
                     a = unbroadcast(a, shapes[0])
             if second is not None:
                 b = rules[1](g, ans, x, y)
-                if shapes is not None and b.shape != shapes[1]:
+                if b is not None and shapes is not None and b.shape != shapes[1]:
                     b = unbroadcast(b, shapes[1])
-                if first is second:
+                if b is None:
+                    second = None
+                elif first is second:
                     a, second = a + b, None
                 elif type(second) is Accumulate or second.seq in pending or (heap and second.seq < -heap[0][0]):
                     _arrived(second, b, b is not g, leaves, pending, heap, owned)

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import is_inexact
+from ..core.dtypes import F32, F64, is_inexact
 from ..core.eager import Packed, bind, conjugate_twin
 from ..core.errors import TracedValueError
 from ..core.primitive import SPEC, VALUE, Primitive
 from ..core.provenance import describe as place
 from ..core.provenance import here, user_frame
 from ..core.state import next_seq, state
-from ..core.tape import Accumulate, Node, Select, Spec
+from ..core.tape import Accumulate, Link1, Node, Pair, Select, Spec
 from ..core.value import Tensor, Trace, Tracer, new_object, raw_dtype, raw_shape, wrap
 from .reverse import sweep
 
@@ -139,25 +139,21 @@ class TapeTrace(Level):
         """Apply a primitive to the lower values and record one node."""
         if not self.alive:
             raise escaped(self.name, prim)
-        raws, edges, recorded, lifted = [], [], False, False
+        raws, edges, lifted = [], [], False
         for a in args:
-            if isinstance(a, Tensor):
-                if type(a) is Taped and a._trace is self:
-                    edge = a._node
+            kind = type(a)
+            if kind is Taped and a._trace is self:
+                edges.append(a._node)
+                a = a._data
+                if type(a) is not ndarray and isinstance(a, Tensor):
+                    lifted = True
+            else:
+                edges.append(None)
+                if kind is Tensor and a._node is None and state.stage is None:
                     a = a._data
-                    raws.append(a)
-                    edges.append(edge)
-                    if edge is not None:
-                        recorded = True
-                    if not lifted and isinstance(a, Tensor):
-                        lifted = True
-                    continue
-                if type(a) is Tensor and a._node is None and state.stage is None:
-                    a = a._data
-                else:
+                elif kind is not ndarray and isinstance(a, Tensor):
                     lifted = True
             raws.append(a)
-            edges.append(None)
         enabled = state.grad_enabled
         if not lifted and state.stage is None:
             try:
@@ -168,15 +164,16 @@ class TapeTrace(Level):
             ans = bind(prim, tuple(raws), params)
         else:
             ans = self.lower(prim, tuple(raws), params)
-        recorded = recorded and enabled
+        recorded = enabled and edges.count(None) < len(edges)
         if prim.n_out == 1:
             t = new_object(Taped)
             t._trace = self
             t._data = ans
-            if recorded and not prim.cut and is_inexact(raw_dtype(ans)):
-                t._node = make_node(prim, raws, edges, params, ans)
-            else:
-                t._node = None
+            t._node = None
+            if recorded and not prim.cut:
+                dtype = ans.dtype if type(ans) is ndarray else raw_dtype(ans)
+                if dtype is F64 or dtype is F32 or is_inexact(dtype):
+                    t._node = make_node(prim, raws, edges, params, ans)
             return t
         if not recorded or not any([is_inexact(raw_dtype(a)) for a in ans]):
             return tuple([self.lift(a, None) for a in ans])
@@ -190,27 +187,29 @@ def make_node(prim: Primitive, raws: Sequence, edges: Sequence, params: dict, an
     if prim.holomorphic and raw_dtype(ans[0] if multiple else ans).kind == "c":
         prim = conjugate_twin(prim)
     kinds, keep_ans = prim.reads(len(raws), tuple([e is not None for e in edges]))
-    node = new_object(Node)
-    node.prim = prim
-    node.args = tuple(
-        [
-            r if k == VALUE or not hasattr(r, "shape") else Spec(raw_shape(r), raw_dtype(r)) if k == SPEC else None
-            for r, k in zip(raws, kinds, strict=True)
-        ]
-    )
-    if multiple:
-        node.ans = ans if keep_ans else tuple([Spec(raw_shape(a), raw_dtype(a)) for a in ans])
-    else:
-        node.ans = ans if keep_ans else None
-    node.params = params
-    node.edges = tuple(edges)
-    node.shapes = None
-    if prim.undoes_broadcast:
+    shapes = None
+    if prim.undoes_broadcast and len(raws) > 1:
         shape = raw_shape(ans)
         for r in raws:
-            if raw_shape(r) != shape:
-                node.shapes = tuple([raw_shape(r) for r in raws])
+            if (r.shape if type(r) is ndarray else raw_shape(r)) != shape:
+                shapes = tuple([raw_shape(r) for r in raws])
                 break
+    node: Any
+    single = not multiple and prim.joint is None and not state.saved_hooks and None not in prim.vjp
+    if single and len(raws) == 1:
+        node = new_object(Link1)
+        node.x, node.edge, node.params = _kept(raws[0], kinds[0]), edges[0], params
+    elif single and len(raws) == 2 and not params:
+        node = new_object(Pair)
+        node.x, node.y = _kept(raws[0], kinds[0]), _kept(raws[1], kinds[1])
+        node.first, node.second = edges
+        node.shapes = shapes
+    else:
+        node = new_object(Node)
+        node.args = tuple([_kept(r, k) for r, k in zip(raws, kinds, strict=True)])
+        node.edges, node.shapes, node.params = tuple(edges), shapes, params
+    node.prim = prim
+    node.ans = ans if keep_ans else tuple([Spec(raw_shape(a), raw_dtype(a)) for a in ans]) if multiple else None
     node.seq = next_seq()
     frame = user_frame(_getframe(2))
     node.code, node.lasti = frame.f_code, frame.f_lasti
@@ -218,6 +217,13 @@ def make_node(prim: Primitive, raws: Sequence, edges: Sequence, params: dict, an
     if state.saved_hooks:
         pack(node)
     return node
+
+
+def _kept(x: Any, kind: int) -> Any:
+    """What a node keeps of an argument: itself, its shape and dtype, or nothing; numbers stay."""
+    if kind == VALUE or not hasattr(x, "shape"):
+        return x
+    return Spec(raw_shape(x), raw_dtype(x)) if kind == SPEC else None
 
 
 def pack(node: Node) -> None:
