@@ -140,6 +140,21 @@ def body(x):
     return (x.sin() * x.exp() * x).sum()
 
 
+def test_checkpoint_policies_see_the_operations():
+    asked = []
+
+    def keep_tanh(saved):
+        asked.append((saved.op, saved.saved_by))
+        return saved.op == "tanh"
+
+    x, w = (cr.randn(3, 3, requires_grad=True) for _ in range(2))
+    checkpoint(lambda x, w: (cr.tanh(x @ w) * x).sin().sum(), x, w, policy=keep_tanh).backward()
+    assert asked == [
+        *[("leaf", "mm")] * 2,
+        *[("tanh", "tanh"), ("tanh", "mul"), ("leaf", "mul"), ("mul", "sin")],
+    ]
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"policy": "everything"}, {"policy": "small"}, {"budget": 30}, {"policy": lambda s: s.index % 2 == 0}],

@@ -151,12 +151,28 @@ def pack_saved(node: Node) -> None:
     state.saved_hooks = ()
     state.refresh()
     try:
-        node.args = tuple(Packed(pack(wrap(a)), unpack) if isinstance(a, ndarray) else a for a in node.args or ())
+        args = list(node.args or ())
+        for i, (a, edge) in enumerate(zip(args, node.edges, strict=False)):
+            if isinstance(a, ndarray):
+                state.saving = (maker(edge), node.prim.name)
+                args[i] = Packed(pack(wrap(a)), unpack)
+        node.args = tuple(args)
         if isinstance(node.ans, ndarray):
+            state.saving = (node.prim.name, node.prim.name)
             node.ans = Packed(pack(wrap(node.ans)), unpack)
     finally:
+        state.saving = ("", "")
         state.saved_hooks = depth
         state.refresh()
+
+
+def maker(edge: Any) -> str:
+    """Name of the operation that made a value with this place on the tape; "leaf" or, off the tape, "constant"."""
+    if edge is None:
+        return "constant"
+    if type(edge) is Accumulate:
+        return "leaf"
+    return (edge.node if type(edge) is Select else edge).prim.name
 
 
 class Packed:

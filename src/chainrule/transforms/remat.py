@@ -39,11 +39,17 @@ def in_bytes(budget: Any) -> int | None:
 
 @dataclass(frozen=True)
 class SavedValue:
-    """What a policy is asked about: the `index`-th value that the derivative of the function would keep."""
+    """What a policy is asked about: the `index`-th value that the derivative of the function would keep.
+
+    `op` is the operation that made it ("leaf" for parameters and inputs, "constant" off the tape), `saved_by` the one
+    whose derivative reads it.
+    """
 
     index: int
     shape: tuple[int, ...]
     dtype: Any
+    op: str = ""
+    saved_by: str = ""
 
     @property
     def nbytes(self) -> int:
@@ -51,10 +57,13 @@ class SavedValue:
         return prod(self.shape) * self.dtype.itemsize
 
 
+PRODUCTS = {"mm", "matmul", "linear", "conv", "conv_bias"}  # dear to compute again
+
 POLICIES: dict[str, Callable[[SavedValue], bool]] = {
     "nothing": lambda saved: False,
     "everything": lambda saved: True,
     "small": lambda saved: saved.nbytes <= 4096,
+    "products": lambda saved: saved.op in PRODUCTS,
 }
 
 
@@ -95,7 +104,7 @@ class Frame:
             return self.function(*self.args, **self.kwargs)
 
     def pack(self, t: Tensor) -> Any:
-        saved = SavedValue(len(self.specs), raw_shape(t), raw_dtype(t))
+        saved = SavedValue(len(self.specs), raw_shape(t), raw_dtype(t), *state.saving)
         self.specs.append(saved)
         wanted = self.policy(saved) if self.policy is not None else self.budget is not None
         if wanted:

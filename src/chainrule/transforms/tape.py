@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import F32, F64, is_inexact
-from ..core.eager import Packed, bind, conjugate_twin
+from ..core.eager import Packed, bind, conjugate_twin, maker
 from ..core.errors import TracedValueError
 from ..core.primitive import SPEC, VALUE, Primitive
 from ..core.provenance import describe as place
@@ -238,10 +238,17 @@ def pack(node: Node) -> None:
     state.saved_hooks = ()
     state.refresh()
     try:
-        node.args = tuple([Packed(do(public(a)), found) if _is_array(a) else a for a in node.args or ()])
+        args = list(node.args or ())
+        for i, (a, edge) in enumerate(zip(args, node.edges, strict=False)):
+            if _is_array(a):
+                state.saving = (maker(edge), node.prim.name)
+                args[i] = Packed(do(public(a)), found)
+        node.args = tuple(args)
         if _is_array(node.ans):
+            state.saving = (node.prim.name, node.prim.name)
             node.ans = Packed(do(public(node.ans)), found)
     finally:
+        state.saving = ("", "")
         state.saved_hooks = hooks
         state.refresh()
 

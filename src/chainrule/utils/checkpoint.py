@@ -30,8 +30,9 @@ def checkpoint(
         use_reentrant: accepted for PyTorch's sake; there is one way here, and it has no restrictions.
         preserve_rng_state: replay the random state when computing again.
         determinism_check: "default" compares shapes and dtypes of the recomputed values, "none" does not.
-        policy: which values to keep after all: "nothing" (default), "small", "everything", or a function from
-            SavedValue (index, shape, dtype, nbytes) to bool.
+        policy: which values to keep after all: "nothing" (default), "small", "products" (results of matrix products
+            and convolutions), "everything", or a function from SavedValue (index, shape, dtype, nbytes, op, saved_by)
+            to bool, for example `lambda saved: saved.op == "tanh"`.
         budget: keep values up to this much memory ("200MB", or bytes), the latest first.
 
     Without a function, `checkpoint(policy=..., budget=...)` is a decorator.
