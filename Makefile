@@ -1,4 +1,5 @@
-# make demo: the linear regression example. make test: the tests that need no other autodiff library.
+# make demo: a small network learns handwritten digits; report in chainrule-demo/digits/index.html.
+# make test: the tests that need no other autodiff library.
 # Both make the project's own environment in .venv first, and again only when pyproject.toml changed.
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ STAMP := .venv/.installed
 WORKERS ?= 2
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test docs lint bench clean
 
 $(STAMP): pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv .venv
@@ -15,10 +16,14 @@ $(STAMP): pyproject.toml
 	touch $(STAMP)
 
 demo: $(STAMP)
-	$(PY) examples/linear_regression.py
+	$(PY) -m chainrule demo digits
 
 test: $(STAMP)
-	$(PY) -m pytest -q -n $(WORKERS) -m 'not slow and not oracle'
+	$(PY) -m pytest -q -n $(WORKERS) -m 'not slow and not oracle and not browser'
+
+docs: $(STAMP)
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
 lint: $(STAMP)
 	.venv/bin/ruff check .

@@ -1,4 +1,4 @@
-"""Every test that is neither slow nor an oracle's is quick; skips are counted by reason at the end."""
+"""Every test that is neither slow nor an oracle's nor a browser's is quick; skips are counted by reason at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if not any(item.get_closest_marker(name) for name in ("slow", "oracle")):
+        if not any(item.get_closest_marker(name) for name in ("slow", "oracle", "browser")):
             item.add_marker(pytest.mark.quick)
 
 

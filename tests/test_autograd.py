@@ -430,3 +430,43 @@ def test_grad_setter_checks_type_and_shape():
     with pytest.raises(RuntimeError, match="different size"):
         x.grad = cr.ones(3, dtype=cr.float64)
     assert x.grad is None
+
+
+def test_nodes_are_of_classes_with_pytorchs_names():
+    x = cr.ones(2, 2, requires_grad=True)
+    y = (x * 2 + x).sum(0).mean()
+    names = []
+    node = y.grad_fn
+    while node is not None:
+        names.append(type(node).__name__)
+        node = node.next_functions[0][0] if node.next_functions else None
+    assert names == ["MeanBackward0", "SumBackward1", "AddBackward0", "MulBackward0", "AccumulateGrad"]
+    y.backward()
+    assert x.grad.tolist() == [[1.5, 1.5], [1.5, 1.5]]
+    with pytest.raises(RuntimeError, match="second time"):
+        y.backward()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("x.t()", "TBackward0"),
+        ("x.transpose(0, 1)", "TransposeBackward0"),
+        ("x.unsqueeze(0)", "UnsqueezeBackward0"),
+        ("x[:, 0]", "SelectBackward0"),
+        ("x[0:1]", "SliceBackward0"),
+        ("x @ x[0]", "MvBackward0"),
+        ("F.linear(x, x)", "MmBackward0"),
+        ("F.linear(x, x, x[0])", "AddmmBackward0"),
+        ("F.mse_loss(x, 2 * x)", "MseLossBackward0"),
+        ("F.cross_entropy(x, cr.tensor([0, 1]))", "NllLossBackward0"),
+        ("F.layer_norm(x, (2,), x[0], x[1])", "NativeLayerNormBackward0"),
+        ("x.masked_fill(x > 0, 0.0)", "MaskedFillBackward0"),
+        ("x.squeeze(0)", "SqueezeBackward1"),
+    ],
+)
+def test_composites_bear_pytorchs_names(text, name):
+    x = cr.ones(2, 2, requires_grad=True)
+    before = type(x.exp().grad_fn).__name__
+    assert type(eval(text, {"x": x, "cr": cr, "F": cr.nn.functional}).grad_fn).__name__ == name
+    assert before == type(x.exp().grad_fn).__name__ == "ExpBackward0"

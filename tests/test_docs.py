@@ -21,7 +21,7 @@ PAGES = [
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SOURCE = ROOT / "src" / "chainrule"
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
-NEEDS = {"compiler": "llvmlite", "viewer": "matplotlib"}  # folders whose modules need an extra
+NEEDS = {"compiler": "llvmlite", "estimators": "sklearn", "demos": "matplotlib"}  # folders whose modules need an extra
 
 
 def module_names() -> list[str]:

@@ -202,3 +202,160 @@ def test_copy_is_differentiable_in_its_source():
     x.copy_(w * 3)
     x.sum().backward()
     assert w.grad.tolist() == [3.0, 3.0]
+
+
+# ---- across a detach() ----------------------------------------------------------------------------------------------
+
+
+def test_a_recorded_write_into_a_detached_tensor_is_recorded_there_only():
+    x = leaf([5.0, 6.0, 7.0])
+    t = leaf([1.0, 2.0, 3.0]) * 1
+    d, other = t.detach(), t[1:].detach()
+    d.mul_(x)
+    assert t.tolist() == d.tolist() == [5.0, 12.0, 21.0] and other.tolist() == [12.0, 21.0]
+    assert d.requires_grad and not other.requires_grad
+    d.sum().backward()
+    assert x.grad.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_recorded_write_into_a_view_of_a_detached_tensor_outlives_it():
+    x = leaf([5.0, 6.0])
+    t = cr.zeros(4, dtype=cr.float64)
+    v = t.detach()[1:]
+    v[0:2] = x
+    w = v[1:]
+    w.mul_(x[0])
+    assert t.tolist() == [0.0, 5.0, 30.0, 0.0] and not t.requires_grad
+    v.sum().backward()
+    assert x.grad.tolist() == [1.0 + 6.0, 5.0]
+
+
+def test_a_detached_leaf_stays_a_leaf_when_its_source_is_written():
+    y = leaf([1.0, 2.0]) * 1
+    d = y.detach().requires_grad_()
+    y.add_(1)
+    assert d.is_leaf and d.requires_grad and d.tolist() == [2.0, 3.0]
+
+
+def test_memory_is_still_shared_after_a_recorded_write():
+    t = cr.zeros(2, dtype=cr.float64)
+    d = t.detach()
+    d[0] = leaf([3.0])[0]
+    with cr.no_grad():
+        t[1] = 4.0
+    assert d.tolist() == [3.0, 4.0]
+
+
+def test_a_detached_tensor_does_not_keep_the_graph_alive():
+    import weakref
+
+    y = leaf([1.0]) * 2
+    alive = weakref.ref(y)
+    d = y.detach()
+    del y
+    assert alive() is None and d.tolist() == [2.0] and not d._is_view()
+
+
+# ---- views that may not be written to -------------------------------------------------------------------------------
+
+
+def test_views_made_under_no_grad_are_not_written_with_grad_mode_enabled():
+    x = leaf([1.0, 2.0, 3.0])
+    for base in (x * 2, cr.zeros(3, dtype=cr.float64)):
+        with cr.no_grad():
+            view = base[1:]
+            view.mul_(1)
+        with pytest.raises(RuntimeError, match="A view was created in no_grad mode and is being modified inplace"):
+            view.mul_(x[1:])
+        with pytest.raises(RuntimeError, match="A view was created in no_grad mode and is being modified inplace"):
+            view[:1].mul_(x[:1])
+
+
+def test_outputs_of_functions_that_return_several_views_are_not_written():
+    x = leaf([1.0, 2.0, 3.0])
+    for make in (cr.unbind, lambda t: t.chunk(2), lambda t: t.split([1, 2])):
+        part = make(x * 2)[0]
+        with pytest.raises(RuntimeError, match="function that returns multiple views"):
+            part.mul_(2)
+        plain = make(cr.zeros(3))[0]
+        assert plain.add_(1).max() == 1.0
+
+
+# ---- inference mode -------------------------------------------------------------------------------------------------
+
+
+def test_inference_tensors():
+    x, n = leaf([1.0, 2.0, 3.0]), cr.ones(3, dtype=cr.float64)
+    with cr.inference_mode():
+        i, s, view, tail = cr.ones(3, dtype=cr.float64), x * 2, n[1:], x[1:]
+        with cr.enable_grad():
+            assert not (x * 2).requires_grad
+        assert cr.is_inference_mode_enabled() and not cr.is_grad_enabled() and n.clone().is_inference()
+        n.add_(1)
+        with cr.inference_mode(False):
+            assert (x * 2).requires_grad and not cr.ones(2).is_inference()
+    assert not cr.is_inference_mode_enabled()
+    assert [t.is_inference() for t in (i, s, view, tail, i[1:], i.detach(), i.clone(), i * 2)] == [
+        *(True, True, False, False, True, True, False, False)
+    ]
+    assert (x + i).requires_grad and cr.stack([x, i]).requires_grad
+    assert view.add_(1).tolist() == [3.0, 3.0] and not x.is_inference()
+
+
+def test_inference_tensors_are_not_saved_for_backward():
+    x = leaf([1.0, 2.0, 3.0])
+    with cr.inference_mode():
+        i = cr.ones(3, dtype=cr.float64)
+    for use in (lambda: x * i, lambda: i * x, lambda: x[None] @ i, lambda: cr.where(x > 0, x, i) * i):
+        with pytest.raises(RuntimeError, match="Inference tensors cannot be saved for backward"):
+            use()
+    (x * i.clone()).sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_inference_tensors_are_not_written_outside():
+    with cr.inference_mode():
+        i = cr.ones(3)
+        i.add_(1)
+    for write in (lambda: i.add_(1), lambda: i.__setitem__(0, 1), lambda: i[1:].zero_(), lambda: i.fill_(2)):
+        with pytest.raises(RuntimeError, match="Inplace update to inference tensor outside InferenceMode"):
+            write()
+        with cr.no_grad(), pytest.raises(RuntimeError, match="Inplace update to inference tensor"):
+            write()
+    assert i.tolist() == [2.0, 2.0, 2.0]
+    with pytest.raises(RuntimeError, match="Setting requires_grad=True on inference tensor"):
+        i.requires_grad_()
+
+
+def test_a_recorded_tensor_overwritten_by_a_constant_stays_recorded():
+    for write in (lambda t: t.zero_(), lambda t: t.fill_(3.0), lambda t: t.copy_(cr.ones(2, dtype=cr.float64))):
+        w = leaf([1.0, 2.0])
+        x = w * 2
+        write(x)
+        assert x.requires_grad
+        x.sum().backward()
+        assert w.grad.tolist() == [0.0, 0.0]
+
+
+def test_a_write_to_overlapping_windows_is_refused():
+    windows = cr.arange(5.0).unfold(0, 2, 1)
+    with pytest.raises(RuntimeError, match="more than one element"):
+        windows.exp_()
+    assert windows.tolist()[0] == [0.0, 1.0]
+
+
+def test_a_detached_tensor_follows_a_source_that_changed_its_shape():
+    a = leaf([[1.0, 2.0], [3.0, 4.0]]) * 1
+    d = a.detach()
+    a.t_()
+    a[0] *= 10
+    assert a.tolist() == [[10.0, 30.0], [2.0, 4.0]] and d.tolist() == [[10.0, 2.0], [30.0, 4.0]]
+
+
+def test_a_recorded_write_keeps_the_layout_and_so_what_is_a_view():
+    a = (leaf([[1.0, 2.0], [3.0, 4.0]]) * 1).t_()
+    a[a > 1] = 0.5
+    assert not a.is_contiguous()
+    flat = a.flatten()
+    a.sigmoid_()
+    assert flat.tolist() == [1.0, 0.5, 0.5, 0.5]

@@ -18,7 +18,7 @@ LAYERS = [
     {"graph"},
     {"compiler"},
     {"nn", "optim", "data", "train", "utils"},
-    {"estimators", "interop", "distributed", "articles"},
+    {"estimators", "interop", "distributed", "articles", "cuda", "backends"},
     {"explain", "viewer"},
     {"demos"},
     {"cli"},

@@ -90,6 +90,17 @@ from .ops.windows import *
 from .ops.arithmetic import add_op as _add, div_op as _div, neg_op as _neg, sub_op as _sub
 from .tensor.attributes import Size, device
 from .tensor.creation import *
+from .tensor.devices import (
+    GradScaler,
+    are_deterministic_algorithms_enabled,
+    autocast,
+    compile,
+    get_num_threads,
+    is_autocast_enabled,
+    set_default_device,
+    set_num_threads,
+    use_deterministic_algorithms,
+)
 from .tensor.modes import (
     enable_grad,
     inference_mode,
@@ -119,6 +130,7 @@ _methods.attach_families()
 _operators.attach_operators(globals(), {"add": _add, "sub": _sub, "div": _div, "neg": _neg})
 for _part in (_inplace, _hooks, _autograd, _creation, _conversion, _random, _printing, _doors):
     _part.install()
+_methods.attach_functions(globals())
 
 __version__ = "0.1.0"
 
@@ -132,10 +144,11 @@ double, half, cfloat, cdouble, long, short = float64, float16, complex64, comple
 from .core.dtypes import bool_ as bool, float32 as float, int32 as int  # noqa: E402
 
 _NAMESPACES = (
-    *("array_api", "articles", "estimators", "explain", "fft", "func", "graph", "linalg", "methods", "nn", "optim"),
-    *("random", "special", "train", "utils"),
+    *("amp", "array_api", "articles", "backends", "cuda", "estimators", "explain", "fft", "func", "graph", "linalg"),
+    *("methods", "nn", "optim", "random", "special", "train", "utils"),
 )
-_LAZY = {"save": ".utils.serialization", "load": ".utils.serialization"}  # names of modules that few programs need
+# names from modules that few programs need
+_LAZY = {"save": ".utils.serialization", "load": ".utils.serialization", "vmap": ".func"}
 
 
 def __getattr__(name: str) -> object:

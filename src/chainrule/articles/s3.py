@@ -132,3 +132,12 @@ def concat(a: Any, b: Any, axis: int = 0) -> Any:
     if a is None or b is None:
         return b if a is None else a
     return Matrix._apply("concat", lambda x, y: cr.cat([x, y], axis), a, b)
+
+
+def __getattr__(name: str) -> Any:
+    """MLPRegressor(hidden_size, activate) and RNNRegressor(emb_len, seq_len, out_len): chainrule.estimators' own."""
+    if name in ("MLPRegressor", "RNNRegressor"):
+        from .. import estimators
+
+        return getattr(estimators, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

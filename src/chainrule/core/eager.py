@@ -15,12 +15,12 @@ import numpy as np
 
 from . import primitive as primitive_module
 from .dtypes import F32, F64, category, default, is_inexact, result_dtype
-from .errors import ArgumentTypeError, ChainruleError, DTypeError, ShapeError
+from .errors import ArgumentTypeError, ChainruleError, DTypeError, GraphError, ShapeError
 from .primitive import SPEC, VALUE, Primitive
 from .provenance import describe, here, last, user_frame
 from .state import next_seq, special, state
 from .tape import Accumulate, Link1, Link2, Node, Pair, Select, Spec
-from .value import Tensor, Tracer, new_object, raw_dtype, raw_shape, wrap
+from .value import InferenceTensor, Memory, Tensor, Tracer, new_object, raw_dtype, raw_shape, wrap
 
 ndarray = np.ndarray
 asarray = np.asarray
@@ -75,6 +75,9 @@ def finish(prim: Primitive, args: Any, raws: Any, edges: Any, params: dict, ans:
         return out
     ans = tuple(asarray(a) if isinstance(a, (np.generic, int, float)) else a for a in ans)
     outs = tuple(wrap(a) for a in ans)
+    if state.grad_enabled is False and not prim.view:
+        for out in outs:
+            note_cut(out, edges)
     if recorded and any(is_inexact(a.dtype) for a in ans):
         node = make_node(prim, raws, edges, params, ans)
         for i, out in enumerate(outs):
@@ -88,7 +91,9 @@ def finish(prim: Primitive, args: Any, raws: Any, edges: Any, params: dict, ans:
 
 
 def note_cut(out: Tensor, edges: Any) -> None:
-    """Remember why and where recording stopped, for why_none."""
+    """Remember why and where recording stopped, for why_none; a result of inference mode becomes one in kind."""
+    if state.inference and state.stage is None:
+        out.__class__ = InferenceTensor
     for e in edges:
         if e is not None:
             code, lasti = here(3)
@@ -221,7 +226,23 @@ def bind_general(prim: Primitive, args: tuple, params: dict) -> Any:
         return ans
     edges = [x._node if isinstance(x, Tensor) else None for x in args]
     recorded = state.grad_enabled and any(e is not None for e in edges)
+    if recorded and any(type(x) is InferenceTensor for x in args):
+        kinds, _ = prim.reads(len(args), tuple([e is not None for e in edges]))
+        for x, kind in zip(args, kinds, strict=True):
+            if kind == VALUE:
+                check_saved(x, prim.name)
     return finish(prim, args, raws, edges, params, ans, recorded)
+
+
+def check_saved(x: Any, name: str) -> None:
+    """Refuse to save a tensor of inference mode for a gradient."""
+    if type(x) is InferenceTensor:
+        code, lasti = here(2)
+        raise GraphError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+            f"computation tracked by autograd. {name} at {describe(code, lasti)} needs one of shape {raw_shape(x)}. "
+            "Write x.clone() to get a normal tensor, or use no_grad() instead of inference_mode()."
+        )
 
 
 # ---- views ----------------------------------------------------------------------------------------------------------
@@ -246,6 +267,15 @@ def register_view(out: Tensor, source: Tensor, prim: Primitive, params: dict, in
     else:
         out._replay = (*(source._replay or ()), (prim, params, index))
     out._base = root
+    if type(source) is InferenceTensor:
+        out.__class__ = InferenceTensor
+    kind = source._view_kind
+    if kind is None and not state.grad_enabled:
+        kind = "inference" if state.inference else "no_grad"
+    if kind is None and index is not None:
+        kind = "several"
+    if kind is not None:
+        out._view_kind = kind
     views = root._views
     if views is None:
         root._views = [weakref.ref(out)]
@@ -253,6 +283,26 @@ def register_view(out: Tensor, source: Tensor, prim: Primitive, params: dict, in
         views.append(weakref.ref(out))
         if len(views) >= 64 and len(views) & (len(views) - 1) == 0:  # at powers of two: drop the dead
             views[:] = [v for v in views if v() is not None]
+
+
+def register_alias(out: Tensor, source: Tensor) -> None:
+    """Let `out`, a detached `source`, and all that shares their memory know of one another."""
+    root = source._base
+    if root is None:
+        root = source
+    if type(source) is InferenceTensor:
+        out.__class__ = InferenceTensor
+    found = root._alias
+    if found is None:
+        found = root._alias = Memory(root._data if type(root._data) is ndarray else None), ()
+        found[0].members.append(weakref.ref(root))
+    memory, replay = found
+    out._alias = memory, (*replay, *(source._replay or ()))
+    memory.members[:] = [m for m in memory.members if m() is not None]
+    memory.members.append(weakref.ref(out))
+
+
+_stop: Any = None  # the `stop_gradient` primitive; ops/ sets it
 
 
 # ---- numbers as arrays -----------------------------------------------------------------------------------------------
@@ -327,6 +377,9 @@ def elementwise_call(prim: Primitive, args: tuple, promotes: str) -> Any:
             isinstance(x, (Tensor, ndarray, np.generic, bool, int, float, complex)) or hasattr(x, "__chainrule_raw__")
         ):
             raise wrong_type(prim, args, x)
+    check = prim._cache.get("operands")
+    if check is not None:
+        check(args)
     if not any(isinstance(x, Tensor) for x in args):
         return bind(prim, args, {})  # rules on raw arrays: NumPy's own promotion, operands already fit
     dtype = result_dtype(args)
@@ -397,7 +450,7 @@ def unary(prim: Primitive, promotes: str = "float") -> Callable:
                 edge = input._node
                 if edge is None or mode:
                     res._node = None
-                    if mode and edge is not None:
+                    if mode:
                         note_cut(res, (edge,))
                     return res
                 if keep_x is None:

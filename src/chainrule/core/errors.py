@@ -26,6 +26,10 @@ class DTypeError(LocatedError, RuntimeError, TypeError):
     """An operand's dtype does not fit the operation."""
 
 
+class UnsupportedDTypeError(DTypeError, NotImplementedError):
+    """The operation does not exist for this dtype, as PyTorch has no kernel for it."""
+
+
 class ArgumentTypeError(ChainruleError, TypeError):
     """An argument is of the wrong Python type."""
 

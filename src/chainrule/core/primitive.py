@@ -36,7 +36,7 @@ class Primitive:
     kind: str = "opaque"  # elementwise | linear | bilinear | opaque
     notation: str | Callable = ""  # text of an application, such as "{} + {}"
     doc: str = ""
-    backward_name: str = ""  # PyTorch's name of its node, such as "AddBackward0"
+    backward_name: str | Callable = ""  # PyTorch's name of its node, such as "AddBackward0", or params -> that
     holomorphic: bool = False  # complex cotangents need conj(rule(conj(ct)))
     view: bool = False  # the result shares memory with its first argument
     cut: bool = False  # the result is a constant to every derivative (stop_gradient)
@@ -112,3 +112,15 @@ def rule_reads(rule: Callable, n_args: int) -> tuple[bool, list[int]]:
                 i = positions[name]
                 kinds[i] = max(kinds[i], SPEC if spec_only else VALUE)
     return kinds[1] != UNREAD, kinds[2 : 2 + n_args]
+
+
+def renamed(prim: Primitive, backward_name: str) -> Primitive:
+    """The same record with another name for its nodes; made once and kept."""
+    twin = prim._cache.get(backward_name)
+    if twin is None:
+        twin = object.__new__(Primitive)
+        for name in Primitive.__slots__:
+            object.__setattr__(twin, name, getattr(prim, name))
+        object.__setattr__(twin, "backward_name", backward_name)
+        prim._cache[backward_name] = twin
+    return twin

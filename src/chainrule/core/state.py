@@ -52,6 +52,7 @@ class State(threading.local):
 
     def set_grad(self, enabled: bool) -> None:
         """Switch recording on or off."""
+        enabled = enabled and not self.inference  # inference mode wins
         if enabled != self.grad_enabled:
             self.grad_enabled = enabled
             self.refresh()

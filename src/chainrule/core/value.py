@@ -27,6 +27,8 @@ class Tensor:
     _base: Tensor | None = None  # whose memory this is a view of
     _replay: tuple | None = None  # how a view follows from `_base`: ((primitive, params), ...)
     _views: list | None = None  # weak references to live views of this tensor
+    _alias: tuple | None = None  # (Memory, replay): which tensors share this memory across a detach(), and how
+    _view_kind: str | None = None  # of a view, why it may not be written to: "no_grad" | "inference" | "several"
     _version: int = 0
     _label: str | None = None
     _is_param: bool = False
@@ -35,6 +37,26 @@ class Tensor:
 
     _data: Any
     _node: Any
+
+
+class InferenceTensor(Tensor):
+    """A result of inference_mode: outside of it, it may be read, but neither written to nor saved for a gradient.
+
+    A class of its own, so that the test costs nothing where no such tensor occurs.
+    """
+
+    __slots__ = ()
+    _inference = True
+
+
+class Memory:
+    """What tensors on the two sides of a detach() share: the present values, and weak references to the tensors."""
+
+    __slots__ = ("members", "raw")
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw  # not the tensor: a detached one must not keep alive the graph that made its values
+        self.members: list = []
 
 
 class Trace:

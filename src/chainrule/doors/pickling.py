@@ -13,6 +13,7 @@ from ..core.value import Tensor, Tracer, wrap
 from ..tensor.attributes import concrete
 
 PRIVATE = {"_grad", "_base", "_replay", "_views", "_version", "_why_cut", "_inference"}  # of this object, not copied
+PRIVATE |= {"_alias", "_view_kind"}
 
 
 def _extras(t: Tensor) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def _extras(t: Tensor) -> dict[str, Any]:
 def rebuild(cls: type, data: np.ndarray, requires_grad: bool) -> Tensor:
     """A leaf tensor from pickled parts."""
     made = wrap(data)
-    if cls is not Tensor:
+    if cls is not Tensor and not cls._inference:  # a copy is a normal tensor
         made.__class__ = cls
     if requires_grad:
         made._node = Accumulate(made)

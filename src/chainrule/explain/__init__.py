@@ -1,8 +1,11 @@
 """Explanations of a derivative: the trace tables, the paths, a picture of the graph, and the memory it holds."""
 
+from ..viewer import show
+from .derive import derive
 from .graph import graph
 from .memory import memory
 from .paths import paths
+from .source import source
 from .trace import trace
 
-__all__ = ["graph", "memory", "paths", "trace"]
+__all__ = ["derive", "graph", "memory", "paths", "source", "trace", "show"]

@@ -14,7 +14,7 @@ from ..core.value import raw_shape
 from .comparison import where
 from .exponential import exp, sigmoid
 from .hyperbolic import tanh
-from .kits import elementwise, function_of
+from .kits import elementwise, function_of, only_for, shown_as
 from .shape import canonical_dim, reshape_p
 
 # ---- records: one argument, and numbers that shape the function --------------------------------------------------
@@ -82,7 +82,6 @@ def _gelu_slope_impl(xp: Any, x: Any) -> Any:
 
 
 ZERO32, ZERO64 = np.zeros((), F32), np.zeros((), F64)  # NumPy takes half as long with an array as with a number
-
 
 
 def _positive(x: Any) -> Any:
@@ -250,6 +249,7 @@ def _apply(prim: Any, inplace: bool, input: Any, *numbers: float) -> Any:
     return input.copy_(result) if inplace else result
 
 
+only_for(relu_p, "iuf", hint="; write x.float(), or relu(x.real) for complex numbers")
 relu = function_of(
     relu_p,
     "numeric",
@@ -282,6 +282,7 @@ def selu(input: Any, inplace: bool = False) -> Any:
     return _apply(elu_p, inplace, input, 1.6732632423543772, 1.0507009873554805, 1.0)
 
 
+@shown_as("CeluBackward0")
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """max(x, 0) + min(0, alpha (exp(x / alpha) - 1))."""
     if alpha == 0:
@@ -367,7 +368,12 @@ def threshold(input: Any, threshold: float, value: float, inplace: bool = False)
 
 
 def prelu(input: Any, weight: Any) -> Any:
-    """max(x, 0) + weight min(x, 0), with one weight, or one for each channel (dimension 1)."""
+    """max(x, 0) + weight min(x, 0), with one weight, or one for each channel (dimension 1).
+
+    >>> import chainrule as cr
+    >>> cr.prelu(cr.tensor([-2.0, 3.0]), cr.tensor([0.1]))
+    tensor([-0.2000,  3.0000])
+    """
     shape, w = raw_shape(input), raw_shape(weight)
     if len(w) > 1:
         raise ShapeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {len(w)}")
@@ -399,6 +405,7 @@ def rrelu(
     return input.copy_(result) if inplace else result
 
 
+@shown_as("GluBackward0")
 def glu(input: Any, dim: int = -1) -> Any:
     """a sigmoid(b), where a and b are the two halves of the input along `dim`."""
     from .embedding import rows_p

@@ -11,7 +11,7 @@ from ..core.errors import ArgumentError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
 from .embedding import pick, place
-from .kits import opaque
+from .kits import opaque, shown_as
 from .pooling import images, single
 from .resampling import weighted_taps
 from .shape import reshape_p
@@ -113,6 +113,7 @@ def _adaptive_max(n: int, input: Any, output_size: Any, return_indices: bool) ->
     return (values, single(reshape_p(where, shape=(*lead, *out)), unbatched)) if return_indices else values
 
 
+@shown_as("SqueezeBackward1")
 def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
     """Mean over windows i from floor(i L / L') to ceil((i + 1) L / L'), so that the result has length L' = output_size.
 
@@ -123,11 +124,13 @@ def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
     return _adaptive_avg(1, input, output_size)
 
 
+@shown_as("AdaptiveAvgPool2DBackward0")
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
     """Mean over windows of images, so that the result has size `output_size` (None keeps a dimension)."""
     return _adaptive_avg(2, input, output_size)
 
 
+@shown_as("AdaptiveAvgPool3DBackward0")
 def adaptive_avg_pool3d(input: Any, output_size: Any) -> Any:
     """Mean over windows of volumes, so that the result has size `output_size`."""
     return _adaptive_avg(3, input, output_size)

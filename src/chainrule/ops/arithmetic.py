@@ -10,9 +10,9 @@ import numpy as np
 
 from ..core.dtypes import BOOL, INT64, category, result_dtype
 from ..core.eager import cast_to, elementwise_call, require_tensor, write_out
-from ..core.errors import ArgumentError, DTypeError
+from ..core.errors import ArgumentError, DTypeError, UnsupportedDTypeError
 from ..core.value import Tensor, raw_dtype
-from .kits import elementwise, function_of
+from .kits import elementwise, function_of, only_for, shown_as
 from .safe import div0, mul0, zero
 from .shape import cast_p
 
@@ -169,7 +169,9 @@ def _whole_division(ufunc: Any) -> Any:
     def impl(xp: Any, x: Any, y: Any) -> Any:
         kind = xp.result_type(x, y).kind
         if kind == "b":
-            raise DTypeError("division with remainder is not implemented for bool; convert with x.int() first")
+            raise UnsupportedDTypeError(
+                "division with remainder is not implemented for bool; convert with x.int() first"
+            )
         if kind in "iu" and not xp.all(y):
             raise ArgumentError("ZeroDivisionError: integer division or remainder by 0; convert with x.float() first")
         return ufunc(x, y)
@@ -231,6 +233,25 @@ fmod_p = elementwise(
     fast=np.fmod,
 )
 
+
+def _no_bool(args: tuple) -> None:
+    """Refuse a subtraction in which a tensor, or both operands, are bool."""
+    if any(isinstance(x, Tensor) for x in args):
+        are = [isinstance(x, bool) or (isinstance(x, Tensor) and raw_dtype(x) == BOOL) for x in args]
+        if all(are):
+            raise DTypeError(
+                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+                "`logical_xor()` operator instead."
+            )
+        if any(are):
+            raise DTypeError(
+                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
+                "mask, use the `~` or `logical_not()` operator instead; to count, convert with x.int()."
+            )
+
+
+sub_p._cache["operands"] = _no_bool
+only_for(pow_p, "iufc")
 add_op = function_of(add_p)
 sub_op = function_of(sub_p)
 div_op = function_of(div_p, "float")
@@ -245,7 +266,12 @@ pow_op = function_of(pow_p)
 
 
 def neg(input: Any, *, out: Any = None) -> Any:
-    """Negative; bool has none."""
+    """Negative; bool has none.
+
+    >>> import chainrule as cr
+    >>> cr.neg(cr.tensor([1.0, -2.0]))
+    tensor([-1.,  2.])
+    """
     if isinstance(input, Tensor) and raw_dtype(input) == BOOL:
         raise DTypeError(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
@@ -259,20 +285,22 @@ negative = neg
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
-    """input + alpha other."""
+    """input + alpha other.
+
+    >>> import chainrule as cr
+    >>> cr.add(cr.tensor([1, 2]), 0.5)
+    tensor([1.5000, 2.5000])
+    """
     return add_op(input, other if alpha == 1 else mul(other, alpha), out=out)
 
 
 def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
-    """input - alpha other; not for bool."""
-    for x in (input, other):
-        if isinstance(x, bool) or (isinstance(x, Tensor) and raw_dtype(x) == BOOL):
-            if all(isinstance(v, bool) or raw_dtype(v) == BOOL for v in (input, other)):
-                raise DTypeError(
-                    "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
-                    "`logical_xor()` operator instead."
-                )
-            break
+    """input - alpha other; not for bool.
+
+    >>> import chainrule as cr
+    >>> cr.sub(cr.tensor([1.0, 2.0]), 3, alpha=2)
+    tensor([-5., -4.])
+    """
     return sub_op(input, other if alpha == 1 else mul(other, alpha), out=out)
 
 
@@ -280,8 +308,14 @@ add.prim, sub.prim = add_p, sub_p  # type: ignore[attr-defined]
 subtract = sub
 
 
+@shown_as("RsubBackward0")
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """other - alpha input."""
+    """other - alpha input.
+
+    >>> import chainrule as cr
+    >>> cr.rsub(cr.tensor([1.0, 2.0]), 3)
+    tensor([2., 1.])
+    """
     return sub(other, input, alpha=alpha)
 
 
@@ -308,7 +342,12 @@ divide = true_divide = div
 
 
 def square(input: Any, *, out: Any = None) -> Any:
-    """input times itself; bool becomes int64."""
+    """input times itself; bool becomes int64.
+
+    >>> import chainrule as cr
+    >>> cr.square(cr.tensor([3, -2]))
+    tensor([9, 4])
+    """
     return square_op(_counted(input), out=out)
 
 
@@ -349,33 +388,60 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
 
 
 def float_power(input: Any, exponent: Any) -> Any:
-    """input to the power exponent, in float64 (complex128 for complex operands)."""
+    """input to the power exponent, in float64 (complex128 for complex operands).
+
+    >>> import chainrule as cr
+    >>> cr.float_power(cr.tensor([2, 3]), 2)
+    tensor([4., 9.], dtype=torch.float64)
+    """
     wide = np.dtype("c16" if category(result_dtype((input, exponent))) == 3 else "f8")
     return pow(cast_to(input, wide), cast_to(exponent, wide))
 
 
 def positive(input: Any) -> Any:
-    """The tensor itself; bool has no sign."""
+    """The tensor itself; bool has no sign.
+
+    >>> import chainrule as cr
+    >>> cr.positive(cr.tensor([1.0, -2.0]))
+    tensor([ 1., -2.])
+    """
     require_tensor("positive", input)
     if raw_dtype(input) == BOOL:
         raise DTypeError("The `+` operator, on a bool tensor is not supported.")
     return input
 
 
+@shown_as("AddcmulBackward0")
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
-    """input + value tensor1 tensor2."""
+    """input + value tensor1 tensor2.
+
+    >>> import chainrule as cr
+    >>> cr.addcmul(cr.ones(2), cr.tensor([1.0, 2.0]), cr.tensor([3.0, 4.0]))
+    tensor([4., 9.])
+    """
     product = mul(tensor1, tensor2)
     return add_op(input, product if value == 1 else mul(product, value))
 
 
+@shown_as("AddcdivBackward0")
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
-    """input + value tensor1 / tensor2."""
+    """input + value tensor1 / tensor2.
+
+    >>> import chainrule as cr
+    >>> cr.addcdiv(cr.ones(2), cr.tensor([1.0, 2.0]), cr.tensor([2.0, 2.0]), value=2)
+    tensor([2., 3.])
+    """
     quotient = div_op(tensor1, tensor2)
     return add_op(input, quotient if value == 1 else mul(quotient, value))
 
 
 def lerp(input: Any, end: Any, weight: Any) -> Any:
-    """input + weight (end - input)."""
+    """input + weight (end - input).
+
+    >>> import chainrule as cr
+    >>> cr.lerp(cr.tensor([0.0, 1.0]), cr.tensor([10.0, 11.0]), 0.5)
+    tensor([5., 6.])
+    """
     if not isinstance(weight, (int, float)) or abs(weight) < 0.5:
         return add_op(input, mul(weight, sub_op(end, input)))
     return sub_op(end, mul(sub_op(end, input), 1 - weight))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.errors import DTypeError
+from ..core.dtypes import result_dtype
+from ..core.errors import DTypeError, UnsupportedDTypeError
 from ..core.value import raw_dtype
-from .kits import elementwise, function_of
+from .kits import TYPE_NAMES, documented, elementwise, function_of
 
 __all__ = [
     "bitwise_and",
@@ -31,13 +32,13 @@ def _op(name: str, function: Any, sign: str = "") -> Any:
     def integers_only(input: Any, other: Any, *, out: Any = None) -> Any:
         kinds = raw_dtype(input).kind + raw_dtype(other).kind
         if "f" in kinds or "c" in kinds or (kinds == "bb" and not on_bits):
-            seen = raw_dtype(other if kinds[0] in "iub" and kinds != "bb" else input)
-            raise DTypeError(f'"{name}" not implemented for {seen}; it works on {takes}')
+            kernel = f"{name.replace('bitwise_left_', 'l').replace('bitwise_right_', 'r')}_cpu"
+            seen = result_dtype((input, other)).name
+            raise UnsupportedDTypeError(f'"{kernel}" not implemented for {TYPE_NAMES[seen]!r}; {name} works on {takes}')
         return op(input, other, out=out)
 
     integers_only.__name__ = integers_only.__qualname__ = name
-    integers_only.__doc__ = f"{name} of {takes}, element by element."
-    return integers_only
+    return documented(integers_only, f"{name} of {takes}, element by element.", 2, "numeric")
 
 
 bitwise_and = _op("bitwise_and", lambda xp, x, y: xp.bitwise_and(x, y), "&")
@@ -53,7 +54,12 @@ _not = function_of(
 
 
 def bitwise_not(input: Any, *, out: Any = None) -> Any:
-    """Every bit flipped; logical not for bool."""
+    """Every bit flipped; logical not for bool.
+
+    >>> import chainrule as cr
+    >>> cr.bitwise_not(cr.tensor([0, 5]))
+    tensor([-1, -6])
+    """
     if raw_dtype(input).kind in "fc":
         raise DTypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
     return _not(input, out=out)

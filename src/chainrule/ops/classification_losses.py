@@ -15,7 +15,7 @@ from .activations import logsigmoid, relu, softplus_p
 from .comparison import ne, where
 from .embedding import concrete, pick, place, rows_p
 from .exponential import exp, log
-from .kits import opaque
+from .kits import opaque, shown_as
 from .losses import reduced
 from .reductions import sum_p
 from .rounding import clamp
@@ -150,6 +150,7 @@ def _nll(log_p: Any, target: Any, weight: Any, ignore: int, reduction: str) -> A
     return reduced(loss, reduction)
 
 
+@shown_as("NllLossBackward0")
 def nll_loss(
     input: Any,
     target: Any,
@@ -168,6 +169,7 @@ def nll_loss(
     return _nll(_classes_last(input), target, weight, ignore_index, reduction)
 
 
+@shown_as("NllLossBackward0")
 def cross_entropy(
     input: Any,
     target: Any,
@@ -251,6 +253,7 @@ def _same_size(name: str, input: Any, target: Any) -> None:
         )
 
 
+@shown_as("BinaryCrossEntropyBackward0")
 def binary_cross_entropy(
     input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:
@@ -268,6 +271,7 @@ def binary_cross_entropy(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
+@shown_as("BinaryCrossEntropyWithLogitsBackward0")
 def binary_cross_entropy_with_logits(
     input: Any,
     target: Any,
@@ -319,6 +323,7 @@ def _rows_of_scores(name: str, input: Any, target: Any, wide: bool) -> tuple[Any
     return reshape_p(input, shape=(1, *x)), reshape_p(target, shape=(1, x[0]) if wide else (1,)), True
 
 
+@shown_as("MultiMarginLossBackward0")
 def multi_margin_loss(
     input: Any,
     target: Any,
@@ -351,6 +356,7 @@ def multi_margin_loss(
     return reduced(reshape_p(loss, shape=()) if single else loss, reduction)
 
 
+@shown_as("MultilabelMarginLossBackward0")
 def multilabel_margin_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..core.dtypes import BOOL, F32, F64, result_dtype
 from ..core.eager import bind, cast_to, elementwise_call
-from ..core.errors import ArgumentError, DTypeError
+from ..core.errors import ArgumentError, DTypeError, UnsupportedDTypeError
 from ..core.value import Tensor, raw_dtype, raw_shape
-from .kits import elementwise, function_of
+from .kits import documented, elementwise, function_of
 
 __all__ = [
     "allclose",
@@ -74,13 +74,12 @@ def _comparison(name: str, sign: str, ufunc: Any) -> Any:
         if other is None or isinstance(other, str):
             return NotImplemented if ordered else (name == "ne")
         if ordered and (isinstance(other, complex) or raw_dtype(input).kind == "c" or raw_dtype(other).kind == "c"):
-            raise DTypeError(f'"{name}" not implemented for complex numbers, which have no order; compare x.abs()')
+            raise UnsupportedDTypeError(f'"{name}" not implemented for complex numbers, which have no order')
         return op(input, other, out=out)
 
     compare.__name__ = compare.__qualname__ = name
-    compare.__doc__ = f"input {sign} other, element by element, as bool."
     compare.prim = prim  # type: ignore[attr-defined]
-    return compare
+    return documented(compare, f"input {sign} other, element by element.", 2, "numeric", "the result is bool")
 
 
 eq = _comparison("eq", "==", np.equal)
@@ -93,7 +92,7 @@ ge = greater_equal = _comparison("ge", ">=", np.greater_equal)
 
 def _real_only(name: str, x: Any) -> Any:
     if x.dtype.kind == "c":
-        raise DTypeError(f"{name} does not support complex inputs. Test x.real or x.imag")
+        raise UnsupportedDTypeError(f"{name} does not support complex inputs. Test x.real or x.imag")
     return x
 
 
@@ -131,7 +130,7 @@ def _extremum(name: str, ufunc: Any, first_wins: Any, second_wins: Any, doc: str
 
     def impl(xp: Any, x: Any, y: Any) -> Any:
         if xp.result_type(x, y).kind == "c":
-            raise DTypeError(f"{name} does not support complex inputs, which have no order")
+            raise UnsupportedDTypeError(f"{name} does not support complex inputs, which have no order")
         return ufunc(x, y)
 
     prim = elementwise(
@@ -238,7 +237,12 @@ Tensor.where = _where_method  # type: ignore[attr-defined]
 
 
 def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
-    """|input - other| <= atol + rtol |other|, element by element."""
+    """|input - other| <= atol + rtol |other|, element by element.
+
+    >>> import chainrule as cr
+    >>> cr.isclose(cr.tensor([1.0, 2.0]), cr.tensor([1.0, 2.1]))
+    tensor([ True, False])
+    """
     from .rounding import abs
 
     dtype = result_dtype((input, other))
@@ -255,10 +259,20 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
 
 
 def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
-    """Are all elements close?"""
+    """Are all elements close?
+
+    >>> import chainrule as cr
+    >>> cr.allclose(cr.ones(2), cr.ones(2) + 1e-9)
+    True
+    """
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
 def equal(input: Any, other: Any) -> bool:
-    """Have two tensors the same shape and elements?"""
+    """Have two tensors the same shape and elements?
+
+    >>> import chainrule as cr
+    >>> cr.equal(cr.ones(2), cr.ones(2))
+    True
+    """
     return raw_shape(input) == raw_shape(other) and bool(eq(input, other).all())

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import DTypeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
-from .kits import function_of, opaque
+from .kits import function_of, opaque, shown_as
 from .safe import div0, mul0, zero
 
 __all__ = [
@@ -150,7 +150,12 @@ angle = function_of(angle_p)
 
 
 def conj(input: Any) -> Any:
-    """Complex conjugate; real tensors are returned as they are."""
+    """Complex conjugate; real tensors are returned as they are.
+
+    >>> import chainrule as cr
+    >>> cr.conj(cr.tensor([1 + 2j]))
+    tensor([1.-2.j])
+    """
     return conj_p(input) if raw_dtype(input).kind == "c" else input
 
 
@@ -166,19 +171,34 @@ resolve_neg = resolve_conj
 
 
 def real(input: Any) -> Any:
-    """Real part, a view; real tensors are returned as they are."""
+    """Real part, a view; real tensors are returned as they are.
+
+    >>> import chainrule as cr
+    >>> cr.real(cr.tensor([1 + 2j]))
+    tensor([1.])
+    """
     return real_p(input) if raw_dtype(input).kind == "c" else input
 
 
 def imag(input: Any) -> Any:
-    """Imaginary part, a view."""
+    """Imaginary part, a view.
+
+    >>> import chainrule as cr
+    >>> cr.imag(cr.tensor([1 + 2j]))
+    tensor([2.])
+    """
     if raw_dtype(input).kind != "c":
         raise DTypeError("imag is not implemented for tensors with non-complex dtypes.")
     return imag_p(input)
 
 
 def complex(real: Any, imag: Any) -> Any:
-    """real + i imag, of one floating dtype."""
+    """real + i imag, of one floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.complex(cr.tensor([1.0]), cr.tensor([2.0]))
+    tensor([1.+2.j])
+    """
     a, b = raw_dtype(real), raw_dtype(imag)
     if a.kind != "f" or b.kind != "f":
         raise DTypeError(f"Expected both inputs to be Half, Float or Double tensors but got {a} and {b}")
@@ -187,20 +207,36 @@ def complex(real: Any, imag: Any) -> Any:
     return complex_p(real, imag)
 
 
+@shown_as("PolarBackward0")
 def polar(abs: Any, angle: Any) -> Any:
-    """abs (cos(angle) + i sin(angle))."""
+    """abs (cos(angle) + i sin(angle)).
+
+    >>> import chainrule as cr
+    >>> cr.polar(cr.tensor([2.0]), cr.tensor([0.0]))
+    tensor([2.+0.j])
+    """
     from .trigonometric import cos, sin
 
     return complex(abs * cos(angle), abs * sin(angle))
 
 
 def is_complex(input: Any) -> bool:
-    """Is the dtype a complex one?"""
+    """Is the dtype a complex one?
+
+    >>> import chainrule as cr
+    >>> cr.is_complex(cr.tensor([1j]))
+    True
+    """
     return raw_dtype(input).kind == "c"
 
 
 def is_floating_point(input: Any) -> bool:
-    """Is the dtype a floating one?"""
+    """Is the dtype a floating one?
+
+    >>> import chainrule as cr
+    >>> cr.is_floating_point(cr.ones(2))
+    True
+    """
     return raw_dtype(input).kind == "f"
 
 

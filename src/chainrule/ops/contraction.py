@@ -13,7 +13,7 @@ from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
 from .broadcasting import unbroadcast
 from .einsum import conj, einsum
-from .kits import add_terms, broadcast_shapes, opaque, pad_rank
+from .kits import add_terms, broadcast_shapes, opaque, pad_rank, shown_as
 from .kits import bilinear as bilinear_kit
 from .reductions import sum_p
 from .shape import broadcast_to_p, canonical_dim, permute_p, reshape_p
@@ -191,7 +191,14 @@ def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
     return result if out is None else write_out(out, result)
 
 
-matmul = product(mm_p, matmul)
+MATMUL_NAMES = {(1, 1): "DotBackward0", (2, 1): "MvBackward0", (1, 2): "SqueezeBackward4", (2, 2): "MmBackward0"}
+
+
+def _matmul_name(input: Any, other: Any, out: Any = None) -> str:
+    return MATMUL_NAMES.get((len(raw_shape(input)), len(raw_shape(other))), "UnsafeViewBackward0")
+
+
+matmul = product(mm_p, shown_as(_matmul_name)(matmul))
 
 
 def check_ranks(name: str, needed: str, *pairs: tuple[Any, int]) -> None:
@@ -214,8 +221,14 @@ def mm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     return matmul(input, mat2, out=out)
 
 
+@shown_as("BmmBackward0")
 def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
-    """Matrix products of two batches: (b, n, k) x (b, k, m) -> (b, n, m); no broadcasting."""
+    """Matrix products of two batches: (b, n, k) x (b, k, m) -> (b, n, m); no broadcasting.
+
+    >>> import chainrule as cr
+    >>> cr.bmm(cr.ones(2, 1, 3), cr.ones(2, 3, 1)).shape
+    torch.Size([2, 1, 1])
+    """
     check_ranks("bmm", "batch1 must be a 3D tensor", (input, 3))
     check_ranks("bmm", "batch2 must be a 3D tensor", (mat2, 3))
     a, b = raw_shape(input), raw_shape(mat2)
@@ -227,13 +240,20 @@ def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     return matmul(input, mat2, out=out)
 
 
+@shown_as("MvBackward0")
 def mv(input: Any, vec: Any, *, out: Any = None) -> Any:
-    """Product of a matrix (n, k) and a vector (k,): (n,)."""
+    """Product of a matrix (n, k) and a vector (k,): (n,).
+
+    >>> import chainrule as cr
+    >>> cr.mv(cr.eye(2), cr.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
     a, b = raw_shape(input), raw_shape(vec)
     check_ranks("mv", f"vector + matrix @ vector expected, got {len(b)}, {len(a)}, {len(b)}", (input, 2), (vec, 1))
     return matmul(input, vec, out=out)
 
 
+@shown_as("DotBackward0")
 def dot(input: Any, tensor: Any, *, out: Any = None) -> Any:
     """Sum of the products of two vectors' elements, without conjugation.
 
@@ -246,8 +266,14 @@ def dot(input: Any, tensor: Any, *, out: Any = None) -> Any:
     return matmul(input, tensor, out=out)
 
 
+@shown_as("VdotBackward0")
 def vdot(input: Any, other: Any, *, out: Any = None) -> Any:
-    """Inner product of two vectors, with the first one conjugated."""
+    """Inner product of two vectors, with the first one conjugated.
+
+    >>> import chainrule as cr
+    >>> cr.vdot(cr.tensor([1j, 1.0]), cr.tensor([1j, 2.0]))
+    tensor(3.+0.j)
+    """
     a, b = raw_shape(input), raw_shape(other)
     check_ranks("vdot", f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors", (input, 1), (other, 1))
     return matmul(conj(input), other, out=out)
@@ -331,6 +357,15 @@ def _linear_batch(prim: Any, args: Any, is_batched: Any) -> Any:
     return out + (pad_rank(args[2], len(raw_shape(out)) - any(is_batched[:2])) if is_batched[2] else args[2])
 
 
+LINEAR_NAMES = {(2, 2): "MmBackward0", (2, 3): "AddmmBackward0", (3, 2): "UnsafeViewBackward0"}
+
+
+def _linear_name(node: Any) -> str:
+    x = node.edges and node.args and node.args[0]
+    rank = len(raw_shape(x)) if x is not None else 2
+    return LINEAR_NAMES.get((rank, len(node.edges)), "ViewBackward0")
+
+
 linear_p = opaque(
     "linear",
     _linear_impl,
@@ -344,7 +379,7 @@ linear_p = opaque(
     batch=_linear_batch,
     notation="{} {}^T",
     doc="x W^T + b over the last dimension of x.",
-    backward_name="AddmmBackward0",
+    backward_name=_linear_name,
     holomorphic=True,
 )
 
@@ -402,30 +437,63 @@ def _blend(input: Any, product: Any, beta: Any, alpha: Any, out: Any) -> Any:
     return result if out is None else write_out(out, result)
 
 
+@shown_as("AddmmBackward0")
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
-    """beta input + alpha (mat1 @ mat2), for matrices; `input` broadcasts."""
+    """beta input + alpha (mat1 @ mat2), for matrices; `input` broadcasts.
+
+    >>> import chainrule as cr
+    >>> cr.addmm(cr.zeros(2, 2), cr.eye(2), cr.ones(2, 2), alpha=2)
+    tensor([[2., 2.],
+            [2., 2.]])
+    """
     check_ranks("addmm", "mat1 must be a matrix", (mat1, 2))
     check_ranks("addmm", "mat2 must be a matrix", (mat2, 2))
     return _blend(input, matmul(mat1, mat2), beta, alpha, out)
 
 
+@shown_as("AddmvBackward0")
 def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
-    """beta input + alpha (mat @ vec)."""
+    """beta input + alpha (mat @ vec).
+
+    >>> import chainrule as cr
+    >>> cr.addmv(cr.ones(2), cr.eye(2), cr.tensor([1.0, 2.0]))
+    tensor([2., 3.])
+    """
     return _blend(input, mv(mat, vec), beta, alpha, out)
 
 
+@shown_as("AddrBackward0")
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
-    """beta input + alpha outer(vec1, vec2)."""
+    """beta input + alpha outer(vec1, vec2).
+
+    >>> import chainrule as cr
+    >>> cr.addr(cr.zeros(2, 2), cr.tensor([1.0, 2.0]), cr.tensor([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
     return _blend(input, outer(vec1, vec2), beta, alpha, out)
 
 
+@shown_as("BaddbmmBackward0")
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
-    """beta input + alpha (batch1 @ batch2), for batches of matrices; `input` broadcasts."""
+    """beta input + alpha (batch1 @ batch2), for batches of matrices; `input` broadcasts.
+
+    >>> import chainrule as cr
+    >>> cr.baddbmm(cr.zeros(3, 2, 2), cr.ones(3, 2, 1), cr.ones(3, 1, 2)).shape
+    torch.Size([3, 2, 2])
+    """
     return _blend(input, bmm(batch1, batch2), beta, alpha, out)
 
 
+@shown_as("AddbmmBackward0")
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
-    """beta input + alpha times the sum over the batch of batch1 @ batch2."""
+    """beta input + alpha times the sum over the batch of batch1 @ batch2.
+
+    >>> import chainrule as cr
+    >>> cr.addbmm(cr.zeros(2, 2), cr.ones(3, 2, 1), cr.ones(3, 1, 2))
+    tensor([[3., 3.],
+            [3., 3.]])
+    """
     product = bmm(batch1, batch2)
     return _blend(input, sum_p(product, axes=(0,), keepdims=False), beta, alpha, out)
 

@@ -15,7 +15,7 @@ from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.primitive import Primitive
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
-from .kits import add_terms, bilinear, opaque
+from .kits import add_terms, bilinear, opaque, shown_as
 from .reductions import sum_p
 from .shape import broadcast_to_p, permute_p, reshape_p
 from .window_columns import ALL, Columns
@@ -383,6 +383,7 @@ def conv3d(
     return _conv("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
 
 
+@shown_as("ConvolutionBackward0")
 def conv_transpose1d(
     input: Any,
     weight: Any,
@@ -402,6 +403,7 @@ def conv_transpose1d(
     )
 
 
+@shown_as("ConvolutionBackward0")
 def conv_transpose2d(
     input: Any,
     weight: Any,
@@ -418,6 +420,7 @@ def conv_transpose2d(
     )
 
 
+@shown_as("ConvolutionBackward0")
 def conv_transpose3d(
     input: Any,
     weight: Any,

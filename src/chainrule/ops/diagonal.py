@@ -11,7 +11,7 @@ from ..core.eager import cast_to, write_out
 from ..core.errors import ArgumentError, DimensionError, ShapeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape, wrap
-from .kits import linear
+from .kits import linear, shown_as
 from .shape import canonical_dim, reshape_p
 
 __all__ = [
@@ -131,7 +131,13 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
 
 
 def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
-    """Square matrices with the last dimension of `input` on a diagonal; dim1 and dim2 are theirs in the result."""
+    """Square matrices with the last dimension of `input` on a diagonal; dim1 and dim2 are theirs in the result.
+
+    >>> import chainrule as cr
+    >>> cr.diag_embed(cr.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     shape = raw_shape(input)
     if not shape:
         raise DimensionError("diag_embed needs a tensor of at least 1 dimension, got a 0-d one")
@@ -144,7 +150,13 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> A
 
 
 def diag(input: Any, diagonal: int = 0) -> Any:
-    """The diagonal of a matrix (a copy), or the matrix with a vector on its diagonal."""
+    """The diagonal of a matrix (a copy), or the matrix with a vector on its diagonal.
+
+    >>> import chainrule as cr
+    >>> cr.diag(cr.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     shape = raw_shape(input)
     if len(shape) == 1:
         return diag_embed(input, diagonal)
@@ -156,15 +168,27 @@ def diag(input: Any, diagonal: int = 0) -> Any:
 
 
 def diagflat(input: Any, offset: int = 0) -> Any:
-    """The matrix with all elements of `input`, in row-major order, on a diagonal."""
+    """The matrix with all elements of `input`, in row-major order, on a diagonal.
+
+    >>> import chainrule as cr
+    >>> cr.diagflat(cr.tensor([[1, 2]]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     n = 1
     for size in raw_shape(input):
         n *= size
     return diag_embed(reshape_p(input, shape=(n,)), offset)
 
 
+@shown_as("TraceBackward0")
 def trace(input: Any) -> Any:
-    """Sum of the diagonal of a matrix."""
+    """Sum of the diagonal of a matrix.
+
+    >>> import chainrule as cr
+    >>> cr.trace(cr.eye(3))
+    tensor(3.)
+    """
     from .reductions import sum
 
     if len(raw_shape(input)) != 2:
@@ -181,14 +205,26 @@ def _needs_matrix(input: Any, name: str) -> None:
 
 
 def tril(input: Any, diagonal: int = 0, *, out: Any = None) -> Any:
-    """The lower triangles of matrices: zero above the given diagonal."""
+    """The lower triangles of matrices: zero above the given diagonal.
+
+    >>> import chainrule as cr
+    >>> cr.tril(cr.ones(2, 2))
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
     _needs_matrix(input, "tril")
     found = tril_p(input, diagonal=int(diagonal))
     return found if out is None else write_out(out, found)
 
 
 def triu(input: Any, diagonal: int = 0, *, out: Any = None) -> Any:
-    """The upper triangles of matrices: zero below the given diagonal."""
+    """The upper triangles of matrices: zero below the given diagonal.
+
+    >>> import chainrule as cr
+    >>> cr.triu(cr.ones(2, 2))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
     _needs_matrix(input, "triu")
     found = triu_p(input, diagonal=int(diagonal))
     return found if out is None else write_out(out, found)
@@ -197,7 +233,13 @@ def triu(input: Any, diagonal: int = 0, *, out: Any = None) -> Any:
 def tril_indices(
     row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
 ) -> Any:
-    """Row and column numbers, shape (2, n), of the lower triangle of a row by col matrix."""
+    """Row and column numbers, shape (2, n), of the lower triangle of a row by col matrix.
+
+    >>> import chainrule as cr
+    >>> cr.tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
     if row < 0 or col < 0:
         raise ArgumentError(f"row and col must be non-negative, got {row} and {col}")
     found = np.stack(np.tril_indices(row, offset, col))
@@ -207,15 +249,28 @@ def tril_indices(
 def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
 ) -> Any:
-    """Row and column numbers, shape (2, n), of the upper triangle of a row by col matrix."""
+    """Row and column numbers, shape (2, n), of the upper triangle of a row by col matrix.
+
+    >>> import chainrule as cr
+    >>> cr.triu_indices(2, 2)
+    tensor([[0, 0, 1],
+            [0, 1, 1]])
+    """
     if row < 0 or col < 0:
         raise ArgumentError(f"row and col must be non-negative, got {row} and {col}")
     found = np.stack(np.triu_indices(row, offset, col))
     return wrap(found.astype(np.int64 if dtype is None else numpy_dtype(dtype)))
 
 
+@shown_as("DiagonalScatterBackward0")
 def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
-    """A copy of `input` with `src` written on a diagonal."""
+    """A copy of `input` with `src` written on a diagonal.
+
+    >>> import chainrule as cr
+    >>> cr.diagonal_scatter(cr.zeros(2, 2), cr.tensor([1.0, 2.0]))
+    tensor([[1., 0.],
+            [0., 2.]])
+    """
     from .comparison import where
 
     shape = raw_shape(input)

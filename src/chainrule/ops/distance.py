@@ -14,6 +14,7 @@ from .comparison import where
 from .embedding import rows_p
 from .exponential import sqrt
 from .extrema import amax
+from .kits import shown_as
 from .reductions import sum_p
 from .rounding import clamp
 from .shape import canonical_dim, cast_p
@@ -67,6 +68,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     return p_norm(difference, p, (ndim - 1,), keepdim)
 
 
+@shown_as("PdistBackward0")
 def pdist(input: Any, p: float = 2.0) -> Any:
     """Distances between all pairs of rows i < j of an (N, M) matrix, in the order (0,1), (0,2), ... : N (N-1) / 2."""
     shape = raw_shape(input)

@@ -12,7 +12,7 @@ from ..core.state import state
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
 from .extrema import pick_p, place_p
-from .kits import elementwise, opaque
+from .kits import elementwise, opaque, shown_as
 from .shape import broadcast_to_p, permute_p, reshape_p
 
 # ---- records --------------------------------------------------------------------------------------------------------
@@ -239,6 +239,7 @@ def embedding(
     return scaled_grad_p(found, factor)
 
 
+@shown_as("EmbeddingBagBackward0")
 def embedding_bag(
     input: Any,
     weight: Any,

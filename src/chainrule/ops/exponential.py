@@ -60,7 +60,12 @@ log10_p = elementwise(
     fast=np.log10,
 )
 log1p_p = elementwise(
-    "log1p", lambda xp, x: xp.log1p(x), lambda g, ans, x: div0(g, x + 1), doc="log(1 + x).", fast=np.log1p
+    "log1p",
+    lambda xp, x: xp.log1p(x),
+    lambda g, ans, x: div0(g, x + 1),
+    doc="log(1 + x).",
+    fast=np.log1p,
+    backward_name="Log1PBackward0",
 )
 sqrt_p = elementwise(
     "sqrt", lambda xp, x: xp.sqrt(x), lambda g, ans, x: div0(g, ans + ans), doc="Square root.", fast=np.sqrt
@@ -182,6 +187,7 @@ xlog1py_p = elementwise(
     lambda g, ans, x, y: div0(mul0(g, x), y + 1),
     notation="{} log1p({})",
     doc="x log(1 + y), and 0 where x is 0.",
+    backward_name="SpecialXlog1PyBackward0",
 )
 
 exp, exp2, expm1 = map(function_of, (exp_p, exp2_p, expm1_p))
@@ -193,7 +199,12 @@ _logit_op = function_of(logit_p)
 
 
 def logit(input: Any, eps: float | None = None, *, out: Any = None) -> Any:
-    """log(x / (1 - x)), with x clamped to [eps, 1 - eps] if eps is given."""
+    """log(x / (1 - x)), with x clamped to [eps, 1 - eps] if eps is given.
+
+    >>> import chainrule as cr
+    >>> cr.logit(cr.tensor([0.5, 0.9]))
+    tensor([0.0000, 2.1972])
+    """
     if eps is not None:
         from .rounding import clamp
 

@@ -323,6 +323,10 @@ def min(
 
     NaN counts as the smallest. The gradient of min(x) is shared by equal elements; that of min(x, dim) goes to the
     element at the index.
+
+    >>> import chainrule as cr
+    >>> cr.min(cr.tensor([3, 1, 2]))
+    tensor(1)
     """
     args = (input, dim if axis is None else axis, other)
     found = _extremum("min", min_all_p, min_p, min_result, args, keepdim if keepdims is None else keepdims)
@@ -351,13 +355,25 @@ def amax(
 def amin(
     input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: Any = None, out: Any = None
 ) -> Any:
-    """Smallest element over `dim` (an int, several, or all); its gradient is shared by equal elements."""
+    """Smallest element over `dim` (an int, several, or all); its gradient is shared by equal elements.
+
+    >>> import chainrule as cr
+    >>> cr.amin(cr.tensor([[1, 4], [2, 3]]), dim=0)
+    tensor([1, 3])
+    """
     dim = dim if axis is None else axis
     return finish_out(out, _reduce_some(amin_p, input, dim, keepdim if keepdims is None else keepdims))
 
 
 def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False, axis: Any = None) -> Any:
-    """Smallest and largest element, of all or along `dim`: (min, max)."""
+    """Smallest and largest element, of all or along `dim`: (min, max).
+
+    >>> import chainrule as cr
+    >>> cr.aminmax(cr.tensor([3, 1, 2]))
+    torch.return_types.aminmax(
+    min=tensor(1),
+    max=tensor(3))
+    """
     ordered("aminmax", input)
     shape, dim = raw_shape(input), dim if axis is None else axis
     if dim is None:
@@ -402,7 +418,12 @@ def argmax(input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = No
 
 
 def argmin(input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: Any = None) -> Any:
-    """Index of the first smallest element along `dim`, or in the flattened tensor; NaN counts as the smallest."""
+    """Index of the first smallest element along `dim`, or in the flattened tensor; NaN counts as the smallest.
+
+    >>> import chainrule as cr
+    >>> cr.argmin(cr.tensor([3, 1, 2]))
+    tensor(1)
+    """
     return _arg_of(argmin_p, input, dim if axis is None else axis, keepdim if keepdims is None else keepdims)
 
 

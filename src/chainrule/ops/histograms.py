@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import F64, INT64, is_inexact
-from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
 from .extrema import pick_p
@@ -163,7 +163,9 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     tensor([1, 2, 0, 1])
     """
     if is_inexact(raw_dtype(input)):
-        raise DTypeError(f"bincount() is not implemented for {raw_dtype(input)}; it counts integers: write x.long()")
+        raise UnsupportedDTypeError(
+            f"bincount() is not implemented for {raw_dtype(input)}; it counts integers: write x.long()"
+        )
     if minlength < 0:
         raise ArgumentError(f"minlength should be >= 0, got {minlength}")
     shape = raw_shape(input)

@@ -55,6 +55,13 @@ embed_p = linear(
     doc="Zeros of `shape` with the argument written at a key of ints and slices: the transpose of x[key].",
 )
 
+def _getitem_name(node: Any) -> str:
+    """PyTorch applies a key from left to right, full slices left out: the name is that of the last step."""
+    steps = [k for k in node.params["key"] if k != FULL]
+    last = steps[-1] if steps else FULL
+    return "UnsqueezeBackward0" if last is None else "SelectBackward0" if isinstance(last, int) else "SliceBackward0"
+
+
 getitem_p = linear(
     "getitem",
     lambda xp, x, *, key: x[basic_key(key)],
@@ -63,7 +70,7 @@ getitem_p = linear(
     batch=lambda prim, args, b, *, key: prim(args[0], key=(FULL, *key)),
     notation="{}[...]",
     doc="The elements at a key of ints, slices and None; a view.",
-    backward_name="SliceBackward0",
+    backward_name=_getitem_name,
     view=True,
 )
 

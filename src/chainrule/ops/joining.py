@@ -198,7 +198,13 @@ concat = concatenate = cat
 
 
 def stack(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Any = None) -> Any:
-    """Join tensors of one shape along a new dimension."""
+    """Join tensors of one shape along a new dimension.
+
+    >>> import chainrule as cr
+    >>> cr.stack([cr.tensor([1, 2]), cr.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
     values = gathered(tensors, "stack")
     shape = raw_shape(values[0])
     for i, t in enumerate(values):
@@ -226,13 +232,24 @@ def _at_least(tensors: Any, n: int, name: str) -> list:
 
 
 def hstack(tensors: Any) -> Any:
-    """Join along dimension 1 (0 for vectors)."""
+    """Join along dimension 1 (0 for vectors).
+
+    >>> import chainrule as cr
+    >>> cr.hstack([cr.tensor([1, 2]), cr.tensor([3])])
+    tensor([1, 2, 3])
+    """
     values = _at_least(tensors, 1, "hstack")
     return cat(values, 0 if len(raw_shape(values[0])) == 1 else 1)
 
 
 def vstack(tensors: Any) -> Any:
-    """Join along dimension 0, vectors as rows."""
+    """Join along dimension 0, vectors as rows.
+
+    >>> import chainrule as cr
+    >>> cr.vstack([cr.tensor([1, 2]), cr.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
     return cat(_at_least(tensors, 2, "vstack"), 0)
 
 
@@ -240,18 +257,35 @@ row_stack = vstack
 
 
 def dstack(tensors: Any) -> Any:
-    """Join along dimension 2."""
+    """Join along dimension 2.
+
+    >>> import chainrule as cr
+    >>> cr.dstack([cr.tensor([1, 2]), cr.tensor([3, 4])])
+    tensor([[[1, 3],
+             [2, 4]]])
+    """
     return cat(_at_least(tensors, 3, "dstack"), 2)
 
 
 def column_stack(tensors: Any) -> Any:
-    """Join along dimension 1, vectors as columns."""
+    """Join along dimension 1, vectors as columns.
+
+    >>> import chainrule as cr
+    >>> cr.column_stack([cr.tensor([1, 2]), cr.tensor([3, 4])])
+    tensor([[1, 3],
+            [2, 4]])
+    """
     values = gathered(tensors, "column_stack")
     return cat([reshape_p(t, shape=(prod(raw_shape(t)), 1)) if len(raw_shape(t)) < 2 else t for t in values], 1)
 
 
 def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
-    """Consecutive pieces of one size (the last may be smaller), or of given sizes; views."""
+    """Consecutive pieces of one size (the last may be smaller), or of given sizes; views.
+
+    >>> import chainrule as cr
+    >>> cr.split(cr.arange(5), 2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
     shape = raw_shape(tensor)
     if not shape:
         raise ShapeError("split expects at least a 1-dimensional tensor")
@@ -273,12 +307,22 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
 
 
 def split_with_sizes(tensor: Any, split_sizes: Any, dim: int = 0) -> tuple:
-    """Consecutive pieces of given sizes; views."""
+    """Consecutive pieces of given sizes; views.
+
+    >>> import chainrule as cr
+    >>> cr.split_with_sizes(cr.arange(5), [1, 4])
+    (tensor([0]), tensor([1, 2, 3, 4]))
+    """
     return split(tensor, tuple(split_sizes), dim)
 
 
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
-    """At most `chunks` pieces of equal size (the last may be smaller); views."""
+    """At most `chunks` pieces of equal size (the last may be smaller); views.
+
+    >>> import chainrule as cr
+    >>> cr.chunk(cr.arange(5), 2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    """
     if chunks <= 0:
         raise ArgumentError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     shape = raw_shape(input)
@@ -290,7 +334,12 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
 
 
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple:
-    """Pieces as NumPy's array_split makes them: a number of pieces, or the indices to cut at."""
+    """Pieces as NumPy's array_split makes them: a number of pieces, or the indices to cut at.
+
+    >>> import chainrule as cr
+    >>> cr.tensor_split(cr.arange(5), 2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    """
     shape = raw_shape(input)
     if not shape:
         raise ShapeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
@@ -322,7 +371,12 @@ def _even_split(name: str, input: Any, given: Any, dim: int) -> tuple:
 
 
 def hsplit(input: Any, indices_or_sections: Any) -> tuple:
-    """tensor_split along dimension 1 (0 for vectors); a number of pieces must divide the size."""
+    """tensor_split along dimension 1 (0 for vectors); a number of pieces must divide the size.
+
+    >>> import chainrule as cr
+    >>> cr.hsplit(cr.arange(4), 2)
+    (tensor([0, 1]), tensor([2, 3]))
+    """
     if not raw_shape(input):
         raise ShapeError(
             "torch.hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!"
@@ -351,7 +405,12 @@ def dsplit(input: Any, indices_or_sections: Any) -> tuple:
 
 
 def unbind(input: Any, dim: int = 0) -> tuple:
-    """The slices along a dimension, without it; views."""
+    """The slices along a dimension, without it; views.
+
+    >>> import chainrule as cr
+    >>> cr.unbind(cr.tensor([[1, 2], [3, 4]]))
+    (tensor([1, 2]), tensor([3, 4]))
+    """
     shape = raw_shape(input)
     if not shape:
         raise ShapeError("unbind: Dimension specified as 0 but tensor has no dimensions")
@@ -359,7 +418,12 @@ def unbind(input: Any, dim: int = 0) -> tuple:
 
 
 def broadcast_tensors(*tensors: Any) -> tuple:
-    """All tensors expanded to their common shape; views."""
+    """All tensors expanded to their common shape; views.
+
+    >>> import chainrule as cr
+    >>> cr.broadcast_tensors(cr.ones(2, 1), cr.ones(3))[0].shape
+    torch.Size([2, 3])
+    """
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
     shape = broadcast_shapes(*(raw_shape(t) for t in given))
     return tuple([broadcast_to_p(t, shape=shape) for t in given])
@@ -372,15 +436,30 @@ def _atleast(tensors: tuple, n: int) -> Any:
 
 
 def atleast_1d(*tensors: Any) -> Any:
-    """0-d tensors as vectors of one element; a tuple of results for several tensors."""
+    """0-d tensors as vectors of one element; a tuple of results for several tensors.
+
+    >>> import chainrule as cr
+    >>> cr.atleast_1d(cr.tensor(1.0))
+    tensor([1.])
+    """
     return _atleast(tensors, 1)
 
 
 def atleast_2d(*tensors: Any) -> Any:
-    """Tensors of fewer than 2 dimensions as a matrix with one row."""
+    """Tensors of fewer than 2 dimensions as a matrix with one row.
+
+    >>> import chainrule as cr
+    >>> cr.atleast_2d(cr.tensor(1.0))
+    tensor([[1.]])
+    """
     return _atleast(tensors, 2)
 
 
 def atleast_3d(*tensors: Any) -> Any:
-    """Tensors of fewer than 3 dimensions with dimensions of size 1 added; a vector becomes (1, n, 1)."""
+    """Tensors of fewer than 3 dimensions with dimensions of size 1 added; a vector becomes (1, n, 1).
+
+    >>> import chainrule as cr
+    >>> cr.atleast_3d(cr.tensor(1.0)).shape
+    torch.Size([1, 1, 1])
+    """
     return _atleast(tensors, 3)

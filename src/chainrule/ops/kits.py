@@ -9,18 +9,32 @@ opaque        everything by hand
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import BOOL
+from ..core.dtypes import BOOL, result_dtype
 from ..core.eager import binary, elementwise_call, unary
-from ..core.errors import ShapeError
-from ..core.primitive import Primitive
-from ..core.tape import Spec
-from ..core.value import raw_dtype, raw_shape
+from ..core.errors import ShapeError, UnsupportedDTypeError
+from ..core.primitive import Primitive, renamed
+from ..core.state import next_seq
+from ..core.tape import NodeBase, Spec
+from ..core.value import Tensor, raw_dtype, raw_shape
+from .examples import EXAMPLES
 
-__all__ = ["add_terms", "bilinear", "elementwise", "function_of", "linear", "opaque", "pad_rank", "spec_of"]
+__all__ = [
+    "add_terms",
+    "bilinear",
+    "documented",
+    "elementwise",
+    "function_of",
+    "linear",
+    "only_for",
+    "opaque",
+    "pad_rank",
+    "spec_of",
+]
 
 
 def spec_of(x: Any) -> Spec:
@@ -133,9 +147,55 @@ def function_of(prim: Primitive, promotes: str = "", doc: str = "") -> Callable:
 
     op.prim = prim  # type: ignore[attr-defined]  # the in-place form looks here for the ufunc
     op.__name__ = op.__qualname__ = prim.name
-    op.__doc__ = doc or prim.doc
     op.__module__ = "chainrule"
+    return documented(op, doc or prim.doc, n, promotes or ("float" if n == 1 else "numeric"))
+
+
+RESULTS = {
+    "float": "integers and bool count as the default float",
+    "float arrays": "integers and bool count as the default float",
+    "numeric": "the result has the operands' promoted dtype",
+    "none": "the result has the operand's own dtype",
+}
+
+
+def documented(op: Callable, doc: str, n_args: int, promotes: str, result: str = "") -> Callable:
+    """Give `op` its docstring: the mathematics by hand, then what all elementwise functions share, and an example."""
+    if ">>>" in doc:
+        head, _, rest = doc.partition("\n\n")
+        example = rest.strip("\n ").replace("\n    ", "\n")
+    else:
+        head, example = doc, ""
+        if op.__name__ in EXAMPLES:
+            call, shown = EXAMPLES[op.__name__]
+            example = f">>> import chainrule as cr\n>>> {call}\n{shown}"
+    shape = "Tensors or numbers of any shapes that broadcast" if n_args > 1 else "A tensor of any shape"
+    common = f"{shape}; {result or RESULTS[promotes]}.\n`out`: where to write the result. Raises TypeError"
+    common += " for other types"
+    common += ",\nRuntimeError for shapes that do not broadcast" if n_args > 1 else ""
+    text = f"{head.strip()}\n\n{common} and for dtypes without such an operation.\n\n{example}"
+    op.__doc__ = text.replace("\n", "\n    ").rstrip() + "\n    "
     return op
+
+
+TYPE_NAMES = {"bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long"}
+TYPE_NAMES |= {"float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double"}
+TYPE_NAMES |= {"complex64": "ComplexFloat", "complex128": "ComplexDouble"}
+
+
+def only_for(prim: Primitive, kinds: str, kernel: str = "", text: str = "", hint: str = "") -> Primitive:
+    """Let `prim` refuse tensors whose common dtype is not of one of `kinds` (NumPy's letters), in PyTorch's words."""
+
+    def check(args: tuple) -> None:
+        if any(isinstance(x, Tensor) for x in args):
+            found = result_dtype(args)
+            kind = "f" if found.kind == "V" else found.kind
+            if kind not in kinds:
+                said = text or f'"{kernel or prim.name}" not implemented for {TYPE_NAMES.get(found.name, found.name)!r}'
+                raise UnsupportedDTypeError(f"{said}{hint}")
+
+    prim._cache["operands"] = check
+    return prim
 
 
 def linear(
@@ -192,3 +252,26 @@ def opaque(name: str, impl: Callable, aval: Callable, **fields: Any) -> Primitiv
     fields.setdefault("jvp", None)
     fields.setdefault("batch", None)
     return Primitive(name, impl, aval, kind="opaque", **fields)
+
+
+def shown_as(backward_name: str | Callable) -> Callable:
+    """A composite's last node bears PyTorch's name for the whole: `mse_loss(...).grad_fn` is an MseLossBackward0.
+
+    The name may depend on the call: then it is a function of the arguments.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        @wraps(function)
+        def op(*args: Any, **kwargs: Any) -> Any:
+            before = next_seq()
+            out = function(*args, **kwargs)
+            if type(out) is Tensor:
+                node = out._node
+                if node is not None and isinstance(node, NodeBase) and node.seq > before:
+                    name = backward_name if isinstance(backward_name, str) else backward_name(*args, **kwargs)
+                    node.prim = renamed(node.prim, name)
+            return out
+
+        return op
+
+    return decorate

@@ -15,7 +15,7 @@ from ..core.value import Tensor, raw_dtype, raw_shape
 from .comparison import minimum, where
 from .distance import pairwise_distance
 from .exponential import exp, log
-from .kits import add_terms, opaque
+from .kits import add_terms, opaque, shown_as
 from .reductions import mean_p, sum_p
 from .shape import broadcast_to_p, reshape_p
 
@@ -92,6 +92,7 @@ squared_error_p = opaque(
 )
 
 
+@shown_as("MseLossBackward0")
 def mse_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", weight: Any = None
 ) -> Any:
@@ -136,6 +137,7 @@ def l1_loss(
     return _weighted(abs(input - target), weight, reduction)
 
 
+@shown_as("SmoothL1LossBackward0")
 def smooth_l1_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0
 ) -> Any:
@@ -149,6 +151,7 @@ def smooth_l1_loss(
     return reduced(where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta), reduction)
 
 
+@shown_as("HuberLossBackward0")
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
     """d^2 / 2 where d = |input - target| <= delta, delta (d - delta / 2) elsewhere."""
     if delta <= 0:
@@ -327,6 +330,7 @@ def triplet_margin_with_distance_loss(
     return reduced(_relu(near - far + margin), reduction)
 
 
+@shown_as("SoftMarginLossBackward0")
 def soft_margin_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:

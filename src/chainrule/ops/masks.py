@@ -12,7 +12,7 @@ from ..core.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .indexing import index_p, setitem_p
 from .keys import FULL, concrete, concrete_or_none, selection_shape
-from .kits import broadcast_shapes
+from .kits import broadcast_shapes, shown_as
 from .scatter import grid_of, number_for, same_dtype
 from .shape import broadcast_to_p, canonical_dim, clone, reshape_p
 
@@ -39,6 +39,7 @@ def _mask(mask: Any, name: str) -> Any:
     return mask
 
 
+@shown_as("MaskedFillBackward0")
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """`value` (a number or 0-d tensor) where the mask is true, `input` elsewhere.
 
@@ -58,8 +59,14 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     return where(mask, number_for(value, input), input)
 
 
+@shown_as("MaskedSelectBackward0")
 def masked_select(input: Any, mask: Any, *, out: Any = None) -> Any:
-    """The elements of `input` where the mask is true, as a vector; both are broadcast first."""
+    """The elements of `input` where the mask is true, as a vector; both are broadcast first.
+
+    >>> import chainrule as cr
+    >>> cr.masked_select(cr.tensor([1, 2, 3]), cr.tensor([True, False, True]))
+    tensor([1, 3])
+    """
     mask = _mask(mask, "masked_select")
     shape = broadcast_shapes(raw_shape(input), raw_shape(mask))
     known = concrete(mask, "masked_select", "Write where(mask, x, 0), which keeps the shape.")
@@ -69,8 +76,14 @@ def masked_select(input: Any, mask: Any, *, out: Any = None) -> Any:
     return found if out is None else write_out(out, found)
 
 
+@shown_as("MaskedScatterBackward0")
 def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
-    """A copy of `input` with the elements of `source`, in order, where the mask is true."""
+    """A copy of `input` with the elements of `source`, in order, where the mask is true.
+
+    >>> import chainrule as cr
+    >>> cr.masked_scatter(cr.zeros(3), cr.tensor([True, False, True]), cr.tensor([5.0, 6.0]))
+    tensor([5., 0., 6.])
+    """
     from .comparison import where
     from .scans import cumsum
 
@@ -95,7 +108,13 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
 
 
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
-    """Indices of the elements that are not zero: shape (n, ndim), or with `as_tuple` one vector per dimension."""
+    """Indices of the elements that are not zero: shape (n, ndim), or with `as_tuple` one vector per dimension.
+
+    >>> import chainrule as cr
+    >>> cr.nonzero(cr.tensor([0, 5, 7]))
+    tensor([[1],
+            [2]])
+    """
     known = concrete(input, "nonzero", "Write where(x != 0, a, b), which keeps the shape.")
     if as_tuple:
         found = known.nonzero() if known.ndim else (np.arange(int(bool(known))),)
@@ -104,12 +123,25 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
 
 
 def argwhere(input: Any) -> Any:
-    """Indices of the elements that are not zero, shape (n, ndim)."""
+    """Indices of the elements that are not zero, shape (n, ndim).
+
+    >>> import chainrule as cr
+    >>> cr.argwhere(cr.tensor([0, 5, 7]))
+    tensor([[1],
+            [2]])
+    """
     return nonzero(input)
 
 
+@shown_as("SelectScatterBackward0")
 def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
-    """A copy of `input` with `src` at one index of one dimension."""
+    """A copy of `input` with `src` at one index of one dimension.
+
+    >>> import chainrule as cr
+    >>> cr.select_scatter(cr.zeros(2, 2), cr.ones(2), 0, 1)
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
     shape = raw_shape(input)
     d, i = canonical_dim(dim, len(shape)), int(index)
     wanted = (*shape[:d], *shape[d + 1 :])
@@ -123,10 +155,16 @@ def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
     return setitem_p(input, cast_to(src, raw_dtype(input)), key=(*(FULL,) * d, i))
 
 
+@shown_as("SliceScatterBackward0")
 def slice_scatter(
     input: Any, src: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Any:
-    """A copy of `input` with `src` written over input[start:end:step] of one dimension."""
+    """A copy of `input` with `src` written over input[start:end:step] of one dimension.
+
+    >>> import chainrule as cr
+    >>> cr.slice_scatter(cr.zeros(4), cr.ones(2), 0, 1, 3)
+    tensor([0., 1., 1., 0.])
+    """
     shape = raw_shape(input)
     d = canonical_dim(dim, len(shape))
     key = (*(FULL,) * d, (start, end, step))

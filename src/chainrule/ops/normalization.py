@@ -13,7 +13,7 @@ from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
 from .distance import p_norm
 from .exponential import rsqrt
-from .kits import add_terms, opaque
+from .kits import add_terms, opaque, shown_as
 from .reductions import mean_p, reduced_shape
 from .shape import broadcast_to_p, canonical_dim, reshape_p
 
@@ -112,6 +112,7 @@ def _check_normalized(shape: tuple, normalized_shape: Any, weight: Any, bias: An
     return wanted
 
 
+@shown_as("NativeLayerNormBackward0")
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """(x - mean) / sqrt(variance + eps) weight + bias, over the last dimensions, which have shape `normalized_shape`.
 
@@ -160,6 +161,7 @@ def _update(running: Any, new: Any, momentum: float) -> None:
         state.set_grad(before)
 
 
+@shown_as("NativeBatchNormBackward0")
 def batch_norm(
     input: Any,
     running_mean: Any,
@@ -243,6 +245,7 @@ def instance_norm(
     return _affine(y, weight, bias, (size[1], *(1,) * (len(size) - 2)))
 
 
+@shown_as("NativeGroupNormBackward0")
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Mean and variance over groups of channels of each image: channels are split into `num_groups` groups."""
     _floating("group_norm", input)

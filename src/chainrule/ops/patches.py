@@ -9,7 +9,7 @@ from typing import Any
 from ..core.errors import ArgumentError, ShapeError
 from ..core.tape import Spec
 from ..core.value import raw_shape
-from .kits import linear
+from .kits import linear, shown_as
 from .pooling import _fold as batch_of_images
 from .shape import permute_p, reshape_p
 from .window_geometry import crop_from, pad_into, padded_size, per_dim, window_counts, window_slices
@@ -103,6 +103,7 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     return y if len(shape) == 4 else reshape_p(y, shape=raw_shape(y)[1:])
 
 
+@shown_as("Col2ImBackward0")
 def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Images (N, C, H, W) as the sum of their windows, given as columns (N, C kH kW, windows): unfold's transpose."""
     shape = raw_shape(input)
@@ -124,6 +125,7 @@ def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padd
     return y if len(shape) == 3 else reshape_p(y, shape=raw_shape(y)[1:])
 
 
+@shown_as("PixelShuffleBackward0")
 def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     """Channels to pixels: (.., C r^2, H, W) to (.., C, H r, W r)."""
     shape, r = raw_shape(input), int(upscale_factor)
@@ -145,6 +147,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     return reshape_p(x, shape=(*lead, c // (r * r), h * r, w * r))
 
 
+@shown_as("PixelUnshuffleBackward0")
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
     """Pixels to channels: (.., C, H r, W r) to (.., C r^2, H, W)."""
     shape, r = raw_shape(input), int(downscale_factor)
@@ -167,6 +170,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
     return reshape_p(x, shape=(*lead, c * r * r, h // r, w // r))
 
 
+@shown_as("ChannelShuffleBackward0")
 def channel_shuffle(input: Any, groups: int) -> Any:
     """Interleave groups of channels: channel g C/groups + i becomes channel i groups + g."""
     shape = raw_shape(input)

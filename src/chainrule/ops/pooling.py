@@ -12,7 +12,7 @@ from ..core.errors import ArgumentError, ShapeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
 from .embedding import pick, place
-from .kits import linear, opaque
+from .kits import linear, opaque, shown_as
 from .shape import broadcast_to_p, reshape_p
 from .window_geometry import crop_from, pad_into, padded_size, per_dim, window_slices
 
@@ -282,6 +282,7 @@ def _max_pool(
     return values, single(winner_index_p(winner, size=tuple(size), **params), unbatched)
 
 
+@shown_as("SqueezeBackward1")
 def max_pool1d(
     input: Any,
     kernel_size: Any,
@@ -360,6 +361,7 @@ def _avg_pool(
     return single(mean, unbatched)
 
 
+@shown_as("SqueezeBackward1")
 def avg_pool1d(
     input: Any,
     kernel_size: Any,
@@ -372,6 +374,7 @@ def avg_pool1d(
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
+@shown_as("AvgPool2DBackward0")
 def avg_pool2d(
     input: Any,
     kernel_size: Any,
@@ -385,6 +388,7 @@ def avg_pool2d(
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@shown_as("AvgPool3DBackward0")
 def avg_pool3d(
     input: Any,
     kernel_size: Any,

@@ -14,7 +14,7 @@ from ..core.value import raw_shape
 from .contraction import check_ranks, matmul, mismatch, promoted, with_dim
 from .einsum import contract_p
 from .kits import bilinear as bilinear_kit
-from .kits import broadcast_shapes
+from .kits import broadcast_shapes, shown_as
 from .reductions import all_batched, sum_p
 from .shape import broadcast_to_p, canonical_dim, reshape_p
 
@@ -116,7 +116,13 @@ def _between(matrices: Any, split: list[list[int]], i: int, j: int) -> Any:
 
 
 def chain_matmul(*matrices: Any, out: Any = None) -> Any:
-    """Product of matrices, multiplied in the order that needs the fewest multiplications."""
+    """Product of matrices, multiplied in the order that needs the fewest multiplications.
+
+    >>> import chainrule as cr
+    >>> cr.chain_matmul(cr.eye(2), cr.ones(2, 3), cr.ones(3, 1))
+    tensor([[3.],
+            [3.]])
+    """
     if not matrices:
         raise ArgumentError("chain_matmul(): Expected one or more matrices; write chain_matmul(a, b, c)")
     for m in matrices:
@@ -128,6 +134,7 @@ def chain_matmul(*matrices: Any, out: Any = None) -> Any:
 # ---- distances and cross products ------------------------------------------------------------------------------------
 
 
+@shown_as("CdistBackward0")
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
     """p-norm distances between all rows of x1 (..., n, d) and x2 (..., m, d): (..., n, m). The derivative at 0 is 0.
 
@@ -193,7 +200,12 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1, axis: int | None = No
 
 
 def cross(input: Any, other: Any, dim: int | None = None, *, axis: int | None = None, out: Any = None) -> Any:
-    """Cross product of vectors along `dim` (default: the first dimension of size 3)."""
+    """Cross product of vectors along `dim` (default: the first dimension of size 3).
+
+    >>> import chainrule as cr
+    >>> cr.cross(cr.tensor([1.0, 0.0, 0.0]), cr.tensor([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
     dim = dim if axis is None else axis
     if dim is None:
         shape = broadcast_shapes(raw_shape(input), raw_shape(other))

@@ -79,7 +79,12 @@ def median(input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = No
 
 
 def nanmedian(input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: Any = None) -> Any:
-    """Median, without the elements that are NaN, of all elements, or (values, indices) along `dim`."""
+    """Median, without the elements that are NaN, of all elements, or (values, indices) along `dim`.
+
+    >>> import chainrule as cr
+    >>> cr.nanmedian(cr.tensor([1.0, cr.nan, 3.0]))
+    tensor(1.)
+    """
     dim, keepdim = (dim if axis is None else axis), (keepdim if keepdims is None else keepdims)
     return _median("nanmedian", nanmedian_p, nanmedian_along_p, nanmedian_result, input, dim, keepdim)
 
@@ -229,7 +234,12 @@ def nanquantile(
     axis: Any = None,
     out: Any = None,
 ) -> Any:
-    """`quantile` of the elements that are not NaN; NaN where all are."""
+    """`quantile` of the elements that are not NaN; NaN where all are.
+
+    >>> import chainrule as cr
+    >>> cr.nanquantile(cr.tensor([1.0, cr.nan, 3.0]), 0.5)
+    tensor(2.)
+    """
     dim = dim if axis is None else axis
     return finish_out(out, _quantile("nanquantile", input, q, dim, bool(keepdim), interpolation, True))
 

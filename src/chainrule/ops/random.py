@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.dtypes import F64, INT64, default, from_numpy_dtype, is_inexact, numpy_dtype
 from ..core.eager import write_out
-from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
 from ..core.primitive import Primitive
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
@@ -31,13 +31,13 @@ from .generators import (
     set_rng_state,
     uniform,
 )
-from .kits import opaque, pad_rank
+from .kits import elementwise, opaque, pad_rank
 from .shape import broadcast_to_p, cast_p
 
 __all__ = [
     "Generator", "default_generator", "manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state",
     "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like",
-    "normal", "bernoulli", "multinomial", "poisson",
+    "normal", "bernoulli", "binomial", "multinomial", "poisson",
 ]  # fmt: skip
 METHODS = ("multinomial",)
 
@@ -61,7 +61,7 @@ def _shape(name: str, size: tuple) -> tuple[int, ...]:
 def _inexact(name: str, dtype: Any) -> np.dtype:
     found = default.float if dtype is None else numpy_dtype(dtype)
     if not is_inexact(found):
-        raise DTypeError(
+        raise UnsupportedDTypeError(
             f'"{name}" not implemented for {from_numpy_dtype(found)}: it draws floating or complex numbers'
         )
     return found
@@ -257,7 +257,7 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None, out: Any =
     if not isinstance(input, Tensor):
         raise ArgumentTypeError(f"bernoulli(): argument 'input' must be Tensor, not {type(input).__name__}")
     if isinstance(chance, Tensor) and not is_inexact(raw_dtype(chance)):
-        raise DTypeError(f"bernoulli() not implemented for probabilities of {chance.dtype}; write x.float()")
+        raise UnsupportedDTypeError(f"bernoulli() not implemented for probabilities of {chance.dtype}; write x.float()")
     values = known(chance) if isinstance(chance, Tensor) else np.asarray(chance)
     if values is not None and not np.all((values >= 0) & (values <= 1)):
         raise ArgumentError("bernoulli expects p to be in [0, 1]: Expected p_in >= 0 && p_in <= 1 to be true")
@@ -295,11 +295,45 @@ poisson_quantile_p = opaque(
 def poisson(input: Tensor, generator: Any = None) -> Tensor:
     """Poisson numbers with the rates `input`, in its dtype; a constant to gradients."""
     if not is_inexact(raw_dtype(input)):
-        raise DTypeError(f"poisson() not implemented for {input.dtype}; write x.float()")
+        raise UnsupportedDTypeError(f"poisson() not implemented for {input.dtype}; write x.float()")
     values = known(input)
     if values is not None and np.any(values < 0):
         raise ArgumentError("invalid Poisson rate, expected rate to be non-negative")
     return poisson_quantile_p(_constant(input), uniform(raw_shape(input), F64, generator))
+
+
+def _binomial_impl(xp: Any, count: Any, prob: Any, u: Any) -> Any:
+    from scipy.stats import binom
+
+    n, p, draw = np.broadcast_arrays(np.asarray(count, np.float64), np.asarray(prob, np.float64), u)
+    return np.maximum(binom.ppf(draw, n, p), 0.0).astype(np.asarray(count).dtype)
+
+
+binomial_quantile_p = elementwise(
+    "binomial_quantile",
+    _binomial_impl,
+    None,
+    None,
+    None,
+    doc="Smallest k with P(Binomial(count, prob) <= k) >= u.",
+    backward_name="BinomialBackward0",
+)
+
+
+def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
+    """Successes in `count` trials of probability `prob`, broadcast, in their floating dtype; a constant to gradients.
+
+    >>> import chainrule as cr
+    >>> cr.binomial(cr.tensor([3.0, 5.0]), cr.tensor([0.0, 1.0]))
+    tensor([0., 5.])
+    """
+    if not is_inexact(raw_dtype(count)) or raw_dtype(count) != raw_dtype(prob):
+        raise DTypeError(f"Binomial: count and prob need one floating dtype, got {count.dtype} and {prob.dtype}")
+    for values, top, name in ((known(count), np.inf, "count"), (known(prob), 1.0, "prob")):
+        if values is not None and not np.all((values >= 0) & (values <= top)):
+            raise ArgumentError(f"binomial: {name} must not be negative or NaN{', nor exceed 1' if top == 1.0 else ''}")
+    shape = np.broadcast_shapes(raw_shape(count), raw_shape(prob))
+    return binomial_quantile_p(_constant(count), _constant(prob), uniform(shape, F64, generator))
 
 
 def _choose_impl(xp: Any, p: Any, u: Any, *, replacement: bool, num_samples: int) -> Any:

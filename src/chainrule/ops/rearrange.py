@@ -15,6 +15,7 @@ from .arithmetic import mul
 from .indexing import getitem, index_p, setitem_p
 from .joining import gathered, grown, stack
 from .keys import FULL, concrete
+from .kits import shown_as
 from .shape import broadcast_to_p, canonical_dim, clone, reshape_p
 
 __all__ = [
@@ -30,6 +31,7 @@ METHODS = ("repeat", "repeat_interleave", "tile", "kron")
 INPLACE = ()
 
 
+@shown_as("RepeatBackward0")
 def repeat(input: Any, *repeats: Any) -> Any:
     """Copies laid side by side, repeats[i] times along dimension i (new dimensions come in front).
 
@@ -56,8 +58,14 @@ def repeat(input: Any, *repeats: Any) -> Any:
     return reshape_p(broadcast_to_p(reshape_p(input, shape=paired), shape=spread), shape=final)
 
 
+@shown_as("RepeatBackward0")
 def tile(input: Any, *dims: Any) -> Any:
-    """repeat(), with missing leading counts taken as 1."""
+    """repeat(), with missing leading counts taken as 1.
+
+    >>> import chainrule as cr
+    >>> cr.tile(cr.tensor([1, 2]), (2,))
+    tensor([1, 2, 1, 2])
+    """
     given = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
     return repeat(input, (1,) * (len(raw_shape(input)) - len(given)) + tuple(given))
 
@@ -90,6 +98,7 @@ def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *
     return index_p(input, picks, key=(*(FULL,) * d, "a"))
 
 
+@shown_as("UnsafeViewBackward0")
 def kron(input: Any, other: Any) -> Any:
     """Kronecker product: blocks input[i, j] * other.
 
@@ -105,8 +114,15 @@ def kron(input: Any, other: Any) -> Any:
     return reshape_p(mul(left, right), shape=tuple([m * n for m, n in zip(a, b, strict=True)]))
 
 
+@shown_as("BlockDiagBackward0")
 def block_diag(*tensors: Any) -> Any:
-    """The block matrix with the given matrices on its diagonal, zeros elsewhere; vectors are rows, numbers 1 by 1."""
+    """The block matrix with the given matrices on its diagonal, zeros elsewhere; vectors are rows, numbers 1 by 1.
+
+    >>> import chainrule as cr
+    >>> cr.block_diag(cr.ones(1, 2), cr.tensor([[3.0]]))
+    tensor([[1., 1., 0.],
+            [0., 0., 3.]])
+    """
     given = [wrap(np.zeros((1, 0), np.float32))] if not tensors else gathered(list(tensors), "block_diag")
     blocks = []
     for i, t in enumerate(given):
@@ -130,6 +146,12 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
     """Grids of coordinates from vectors: result k has vector k along dimension k and repeats it along the others.
 
     `indexing="xy"` swaps the first two dimensions, as in plots; the default is "ij".
+
+    >>> import chainrule as cr
+    >>> cr.meshgrid(cr.tensor([1, 2]), cr.tensor([3, 4]), indexing="ij")
+    (tensor([[1, 1],
+            [2, 2]]), tensor([[3, 4],
+            [3, 4]]))
     """
     given = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else list(tensors)
     if indexing not in (None, "ij", "xy"):
@@ -154,7 +176,15 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
 
 
 def cartesian_prod(*tensors: Any) -> Any:
-    """All combinations of one element of each vector, in lexicographic order, as rows."""
+    """All combinations of one element of each vector, in lexicographic order, as rows.
+
+    >>> import chainrule as cr
+    >>> cr.cartesian_prod(cr.tensor([1, 2]), cr.tensor([3, 4]))
+    tensor([[1, 3],
+            [1, 4],
+            [2, 3],
+            [2, 4]])
+    """
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
     for t in given:
         if len(raw_shape(t)) != 1:
@@ -166,7 +196,14 @@ def cartesian_prod(*tensors: Any) -> Any:
 
 
 def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
-    """All combinations of `r` elements of a vector, as rows."""
+    """All combinations of `r` elements of a vector, as rows.
+
+    >>> import chainrule as cr
+    >>> cr.combinations(cr.tensor([1, 2, 3]))
+    tensor([[1, 2],
+            [1, 3],
+            [2, 3]])
+    """
     shape = raw_shape(input)
     if len(shape) != 1:
         raise ShapeError(f"Expect a 1D vector, but got shape {list(shape)}")

@@ -146,6 +146,16 @@ def _sum_impl(xp: Any, x: Any, *, axes: tuple[int, ...], keepdims: bool) -> Any:
     return xp.add.reduce(x, axis=axes, keepdims=keepdims, dtype=x.dtype)
 
 
+def _over_all(name: str) -> Any:
+    """PyTorch's name of a reduction's node: number 0 over all dimensions, number 1 over some."""
+
+    def text(node: Any) -> str:
+        shape = getattr(getattr(node, "x", None), "shape", None)
+        return f"{name}Backward{int(shape is not None and len(node.params['axes']) < len(shape))}"
+
+    return text
+
+
 sum_p = linear(
     "sum",
     _sum_impl,
@@ -154,6 +164,7 @@ sum_p = linear(
     batch=batch_axes,
     notation="sum({})",
     doc="Sum over `axes`.",
+    backward_name=_over_all("Sum"),
 )
 
 
@@ -179,6 +190,7 @@ mean_p = linear(
     batch=batch_axes,
     notation="mean({})",
     doc="Arithmetic mean over `axes`.",
+    backward_name=_over_all("Mean"),
 )
 
 
@@ -206,6 +218,8 @@ def totalled(prim: Any, input: Tensor, x: Any, ans: Any, axes: tuple[int, ...], 
     edge = input._node
     if edge is None:
         res._node = None
+        if special.on and state.mode:
+            note_cut(res, ())
         return res
     if special.on and state.mode:
         res._node = None
@@ -336,7 +350,12 @@ def nansum(
 def nanmean(
     input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None, keepdims: Any = None
 ) -> Any:
-    """Arithmetic mean over `dim` of the elements that are not NaN; NaN if there are none."""
+    """Arithmetic mean over `dim` of the elements that are not NaN; NaN if there are none.
+
+    >>> import chainrule as cr
+    >>> cr.nanmean(cr.tensor([1.0, cr.nan, 3.0]))
+    tensor(2.)
+    """
     if dtype is not None:
         input = cast_p(input, dtype=numpy_dtype(dtype))
     if not is_inexact(raw_dtype(input)):
@@ -408,7 +427,12 @@ any = _truth_of(any_p)
 
 
 def count_nonzero(input: Any, dim: Any = None, *, axis: Any = None) -> Any:
-    """Number of nonzero elements over `dim` (an int, several, or all), as int64."""
+    """Number of nonzero elements over `dim` (an int, several, or all), as int64.
+
+    >>> import chainrule as cr
+    >>> cr.count_nonzero(cr.tensor([0, 5, 7]))
+    tensor(2)
+    """
     axes = canonical_dims(dim if axis is None else axis, len(raw_shape(input)))
     return count_nonzero_p(input, axes=axes, keepdims=False)
 

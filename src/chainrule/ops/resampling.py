@@ -12,7 +12,7 @@ from ..core.dtypes import INT64
 from ..core.errors import ArgumentError, ShapeError
 from ..core.value import raw_dtype, raw_shape
 from .embedding import pick, rows_p
-from .kits import add_terms
+from .kits import add_terms, shown_as
 from .shape import broadcast_to_p, cast_p, permute_p, reshape_p
 
 # ---- one dimension at a time ----------------------------------------------------------------------------------------
@@ -290,6 +290,7 @@ def _taps_at(c: Any, size: int, mode: str, padding: str, align: bool) -> list:
     return found
 
 
+@shown_as("AffineGridGeneratorBackward0")
 def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any:
     """Places theta (x, y, 1) for grid_sample: theta (N, 2, 3) and size (N, C, H, W) give (N, H, W, 2); 3-d likewise."""
     from .contraction import matmul

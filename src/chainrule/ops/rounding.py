@@ -8,10 +8,10 @@ import numpy as np
 
 from ..core.dtypes import F32, F64
 from ..core.eager import bind, cast_to, elementwise_call, require_tensor, write_out
-from ..core.errors import ArgumentError, DTypeError
+from ..core.errors import ArgumentError, UnsupportedDTypeError
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype
-from .kits import elementwise, function_of, opaque, spec_of
+from .kits import elementwise, function_of, only_for, opaque, spec_of
 from .safe import mul0, zero
 
 __all__ = [
@@ -45,7 +45,7 @@ def _zero(g: Any, ans: Any, x: Any) -> Any:
 
 def _sign_impl(xp: Any, x: Any) -> Any:
     if x.dtype.kind == "c":
-        raise DTypeError(
+        raise UnsupportedDTypeError(
             "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use chainrule.sgn instead."
         )
     return x.copy() if x.dtype.kind == "b" else xp.sign(x)
@@ -129,7 +129,7 @@ sgn_p = elementwise("sgn", _sgn_impl, _sgn_rule, holomorphic=False, doc="x / |x|
 
 def _signbit(xp: Any, x: Any) -> Any:
     if x.dtype.kind == "c":
-        raise DTypeError("signbit is not implemented for complex tensors. Test x.real or x.imag")
+        raise UnsupportedDTypeError("signbit is not implemented for complex tensors. Test x.real or x.imag")
     return xp.signbit(x) if x.dtype.kind == "f" else x < 0
 
 
@@ -228,6 +228,9 @@ def _masked(g: Any, mask: Any) -> Any:
     return where_p(mask, g, 0.0)
 
 
+for _prim in (floor_p, ceil_p, trunc_p, round_p):
+    only_for(_prim, "iuf", f"{_prim.name}_vml_cpu")
+only_for(nextafter_p, "f", "nextafter_cpu")
 floor, ceil, trunc = (function_of(p, "numeric") for p in (floor_p, ceil_p, trunc_p))
 fix = trunc
 sign, sgn, signbit = (function_of(p, "numeric") for p in (sign_p, sgn_p, signbit_p))
@@ -239,7 +242,12 @@ abs = absolute = function_of(abs_p, "numeric")
 
 
 def round(input: Any, *, decimals: int = 0, out: Any = None) -> Any:
-    """x to the nearest multiple of 10^-decimals, halves to the even one; its gradient is 0."""
+    """x to the nearest multiple of 10^-decimals, halves to the even one; its gradient is 0.
+
+    >>> import chainrule as cr
+    >>> cr.round(cr.tensor([0.5, 1.5, 2.55]))
+    tensor([0., 2., 3.])
+    """
     if decimals == 0:
         return _round(input, out=out)
     scale, dtype = 10.0 ** builtin_abs(decimals), raw_dtype(input)
@@ -257,7 +265,12 @@ def builtin_abs(n: int) -> int:
 
 
 def nan_to_num(input: Any, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
-    """NaN replaced by `nan`, infinities by `posinf` and `neginf` (default: the largest finite values)."""
+    """NaN replaced by `nan`, infinities by `posinf` and `neginf` (default: the largest finite values).
+
+    >>> import chainrule as cr
+    >>> cr.nan_to_num(cr.tensor([1.0, cr.nan]))
+    tensor([1., 0.])
+    """
     require_tensor("nan_to_num", input)
     return nan_to_num_p(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
@@ -278,7 +291,7 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
             return bind(clamp_p, (input, min, max), {})
     require_tensor("clamp", input)
     if any(x is not None and raw_dtype(x).kind == "c" for x in (input, min, max)):
-        raise DTypeError("clamp is not supported for complex types")
+        raise UnsupportedDTypeError("clamp is not supported for complex types")
     if min is None and max is None:
         raise ArgumentError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if max is None:
@@ -294,10 +307,20 @@ clip = clamp
 
 
 def clamp_min(input: Any, min: Any) -> Any:
-    """x, at least min."""
+    """x, at least min.
+
+    >>> import chainrule as cr
+    >>> cr.clamp_min(cr.tensor([1.0, 5.0]), 2.0)
+    tensor([2., 5.])
+    """
     return clamp(input, min)
 
 
 def clamp_max(input: Any, max: Any) -> Any:
-    """x, at most max."""
+    """x, at most max.
+
+    >>> import chainrule as cr
+    >>> cr.clamp_max(cr.tensor([1.0, 5.0]), 2.0)
+    tensor([1., 2.])
+    """
     return clamp(input, None, max)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import INT64, category, numpy_dtype
-from ..core.errors import ArgumentTypeError, DTypeError
+from ..core.errors import ArgumentTypeError, UnsupportedDTypeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
 from .extrema import by_dim, selecting
@@ -390,7 +390,12 @@ def cumprod(input: Any, dim: Any = None, *, dtype: Any = None, axis: Any = None,
 
 
 def logcumsumexp(input: Any, dim: Any = None, *, axis: Any = None, out: Any = None) -> Any:
-    """log(cumsum(exp(input))) along `dim`, without overflow; integers become the default float."""
+    """log(cumsum(exp(input))) along `dim`, without overflow; integers become the default float.
+
+    >>> import chainrule as cr
+    >>> cr.logcumsumexp(cr.zeros(2), 0)
+    tensor([0.0000, 0.6931])
+    """
     return finish_out(out, by_dim(_scan(logcumsumexp_p), "logcumsumexp", to_float(input), dim, axis))
 
 
@@ -413,13 +418,18 @@ def cummax(input: Any, dim: Any = None, *, axis: Any = None) -> Any:
 
 
 def cummin(input: Any, dim: Any = None, *, axis: Any = None) -> Any:
-    """Running minimum along `dim`: (values, indices); of equal elements the last counts, and NaN is the smallest."""
+    """Running minimum along `dim`: (values, indices); of equal elements the last counts, and NaN is the smallest.
+
+    >>> import chainrule as cr
+    >>> cr.cummin(cr.tensor([3, 1, 2]), 0).values
+    tensor([3, 1, 1])
+    """
     return _running_extremum(cummin_p, cummin_result, input, dim, axis)
 
 
 def _running_extremum(prim: Any, result: Any, input: Any, dim: Any, axis: Any) -> Any:
     if raw_dtype(input).kind == "c":
-        raise DTypeError(f"{prim.name} does not support {raw_dtype(input)}: complex numbers have no order")
+        raise UnsupportedDTypeError(f"{prim.name} does not support {raw_dtype(input)}: complex numbers have no order")
     return result(*by_dim(_scan(prim, keepdims=True), prim.name, input, dim, axis))
 
 

@@ -13,7 +13,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, Indexing
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .indexing import fitted, getitem, getitem_p, index_add_p, index_p, index_reduce_p, set_item, setitem_p
 from .keys import FULL, concrete_or_none, parse_key, selection_shape
-from .kits import broadcast_shapes
+from .kits import broadcast_shapes, shown_as
 from .shape import broadcast_to_p, canonical_dim, cast_p, clone, reshape_p
 
 __all__ = [
@@ -147,6 +147,7 @@ def _corner(src: Any, shape: tuple[int, ...]) -> Any:
 # ---- gather, scatter -------------------------------------------------------------------------------------------------
 
 
+@shown_as("GatherBackward0")
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: Any = None) -> Any:
     """out[i, j, ..] = input[index[i, j, ..], j, ..] for dim 0, and so on; the result has index's shape.
 
@@ -167,7 +168,12 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
 
 
 def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any = None) -> Any:
-    """gather() after broadcasting input and indices against each other, but for `dim`; flattened without dim."""
+    """gather() after broadcasting input and indices against each other, but for `dim`; flattened without dim.
+
+    >>> import chainrule as cr
+    >>> cr.take_along_dim(cr.tensor([[5, 6]]), cr.tensor([[1, 0]]), dim=1)
+    tensor([[6, 5]])
+    """
     indices = _index(indices, "take_along_dim")
     if dim is None:
         flat = reshape_p(input, shape=(prod(raw_shape(input)),))
@@ -188,11 +194,16 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
     return found if out is None else write_out(out, found)
 
 
+@shown_as("ScatterBackward0")
 def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Any:
     """A copy of `input` with src[i, j, ..] written at [index[i, j, ..], j, ..] for dim 0, and so on.
 
     `src` is a tensor or a number (also given as `value`). With reduce="add" or "multiply" values are combined with
     what is there. Where an index repeats, the last value stays.
+
+    >>> import chainrule as cr
+    >>> cr.scatter(cr.zeros(3), 0, cr.tensor([2, 0]), cr.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
     """
     given = value if src is None else src
     if given is None:
@@ -232,6 +243,7 @@ def number_for(value: Any, x: Any) -> Any:
     return found.astype(raw_dtype(x))
 
 
+@shown_as("ScatterAddBackward0")
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """A copy of `input` with src[i, j, ..] added at [index[i, j, ..], j, ..] for dim 0, and so on.
 
@@ -247,11 +259,16 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     return _restored(index_add_p(x, v, *grid_of(i, d), key=("a",) * len(shape)), input)
 
 
+@shown_as("ScatterReduceBackward0")
 def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
     """A copy of `input` where each place that `index` names holds the sum, product, mean, maximum or minimum of the
     values of `src` that belong there, and of what was there if `include_self`.
 
     `reduce`: "sum", "prod", "mean", "amax", "amin". Equal extrema share the gradient.
+
+    >>> import chainrule as cr
+    >>> cr.scatter_reduce(cr.zeros(2), 0, cr.tensor([0, 0]), cr.tensor([1.0, 2.0]), reduce="sum")
+    tensor([3., 0.])
     """
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise ArgumentError(
@@ -311,8 +328,14 @@ def _products(v: Any, index: Any, dim: int, size: int, shape: tuple[int, ...]) -
 # ---- index_* ---------------------------------------------------------------------------------------------------------
 
 
+@shown_as("IndexSelectBackward0")
 def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
-    """The slices of dimension `dim` that a vector of indices names, in its order."""
+    """The slices of dimension `dim` that a vector of indices names, in its order.
+
+    >>> import chainrule as cr
+    >>> cr.index_select(cr.tensor([5, 6, 7]), 0, cr.tensor([2, 0]))
+    tensor([7, 5])
+    """
     shape = raw_shape(input)
     d = canonical_dim(dim, len(shape))
     x = _lifted(input, shape)
@@ -339,19 +362,36 @@ def _written(input: Any, dim: int, index: Any, source: Any, name: str) -> tuple[
 
 
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
-    """A copy of `input` with alpha times the slices of `source` added to the slices that `index` names."""
+    """A copy of `input` with alpha times the slices of `source` added to the slices that `index` names.
+
+    >>> import chainrule as cr
+    >>> cr.index_add(cr.zeros(3), 0, cr.tensor([0, 0]), cr.tensor([1.0, 2.0]))
+    tensor([3., 0., 0.])
+    """
     x, i, v, d = _written(input, dim, index, source, "index_add")
     return _restored(index_add_p(x, v if alpha == 1 else v * alpha, i, key=_vector_key(d)), input)
 
 
+@shown_as("IndexCopyBackward0")
 def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
-    """A copy of `input` with the slices that `index` names replaced by those of `source`."""
+    """A copy of `input` with the slices that `index` names replaced by those of `source`.
+
+    >>> import chainrule as cr
+    >>> cr.index_copy(cr.zeros(3), 0, cr.tensor([2, 0]), cr.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
+    """
     x, i, v, d = _written(input, dim, index, source, "index_copy")
     return _restored(setitem_p(x, v, i, key=_vector_key(d)), input)
 
 
+@shown_as("IndexFillBackward0")
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
-    """A copy of `input` with one number (or 0-d tensor) in all slices that `index` names."""
+    """A copy of `input` with one number (or 0-d tensor) in all slices that `index` names.
+
+    >>> import chainrule as cr
+    >>> cr.index_fill(cr.zeros(3), 0, cr.tensor([2, 0]), 5.0)
+    tensor([5., 0., 5.])
+    """
     shape = raw_shape(input)
     d = canonical_dim(dim, len(shape))
     x = _lifted(input, shape)
@@ -364,8 +404,14 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     return _restored(setitem_p(x, number_for(value, x), i, key=_vector_key(d)), input)
 
 
+@shown_as("IndexPutBackward0")
 def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
-    """`input[indices] = values` as a new tensor; with `accumulate`, values are added, also where an index repeats."""
+    """`input[indices] = values` as a new tensor; with `accumulate`, values are added, also where an index repeats.
+
+    >>> import chainrule as cr
+    >>> cr.index_put(cr.zeros(3), (cr.tensor([0, 2]),), cr.tensor([1.0, 2.0]))
+    tensor([1., 0., 2.])
+    """
     key = tuple([slice(None) if i is None else i for i in indices])
     same_dtype(input, values, "Index put")
     if not accumulate:
@@ -375,8 +421,14 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
     return index_add_p(input, v, *arrays, key=static)
 
 
+@shown_as("TakeBackward0")
 def take(input: Any, index: Any) -> Any:
-    """Elements of `input`, seen as a vector, at the given positions; the result has index's shape."""
+    """Elements of `input`, seen as a vector, at the given positions; the result has index's shape.
+
+    >>> import chainrule as cr
+    >>> cr.take(cr.tensor([[5, 6], [7, 8]]), cr.tensor([0, 3]))
+    tensor([5, 8])
+    """
     index = _index(index, "take")
     n = prod(raw_shape(input))
     _check_bounds(index, n, 0, "take", negative=True)
@@ -384,7 +436,12 @@ def take(input: Any, index: Any) -> Any:
 
 
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
-    """A copy of `input` with the elements of `source` written (or added) at positions in it seen as a vector."""
+    """A copy of `input` with the elements of `source` written (or added) at positions in it seen as a vector.
+
+    >>> import chainrule as cr
+    >>> cr.put(cr.zeros(3), cr.tensor([0, 2]), cr.tensor([1.0, 2.0]))
+    tensor([1., 0., 2.])
+    """
     index = _index(index, "put")
     shape = raw_shape(input)
     n, count = prod(shape), prod(raw_shape(index))

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core import eager
+from ..core import dtypes, eager
 from ..core.dtypes import numpy_dtype
-from ..core.errors import ArgumentTypeError, DimensionError, ShapeError
+from ..core.errors import ArgumentTypeError, DimensionError, ShapeError, TracedValueError
 from ..core.tape import Spec
-from ..core.value import Tensor, raw_dtype, raw_shape
+from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .broadcasting import unbroadcast
-from .kits import linear
+from .kits import linear, shown_as
 
 __all__ = [
     "broadcast_to",
@@ -186,7 +186,12 @@ def reshape(input: Any, *shape: Any) -> Any:
 
 
 def permute(input: Any, *dims: Any) -> Any:
-    """Reorder the dimensions: result dimension i is input dimension dims[i]."""
+    """Reorder the dimensions: result dimension i is input dimension dims[i].
+
+    >>> import chainrule as cr
+    >>> cr.permute(cr.ones(2, 3), (1, 0)).shape
+    torch.Size([3, 2])
+    """
     given = _as_shape(dims)
     ndim = len(raw_shape(input))
     if len(given) != ndim:
@@ -200,6 +205,7 @@ def permute(input: Any, *dims: Any) -> Any:
     return permute_p(input, dims=canonical)
 
 
+@shown_as("TransposeBackward0")
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
     """Swap two dimensions; a view.
 
@@ -216,8 +222,15 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
     return permute_p(input, dims=tuple(dims))
 
 
+@shown_as("TBackward0")
 def t(input: Any) -> Any:
-    """Transpose of a matrix; tensors of 0 or 1 dimension are returned as they are."""
+    """Transpose of a matrix; tensors of 0 or 1 dimension are returned as they are.
+
+    >>> import chainrule as cr
+    >>> cr.t(cr.tensor([[1, 2]]))
+    tensor([[1],
+            [2]])
+    """
     ndim = len(raw_shape(input))
     if ndim > 2:
         raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D; write x.mT or transpose()")
@@ -286,7 +299,13 @@ def expand(input: Any, *sizes: Any, size: Any = None, implicit: bool = False) ->
 
 
 def broadcast_to(input: Any, size: Any) -> Any:
-    """`input` expanded to shape `size`; a view."""
+    """`input` expanded to shape `size`; a view.
+
+    >>> import chainrule as cr
+    >>> cr.broadcast_to(cr.tensor([1, 2]), (2, 2))
+    tensor([[1, 2],
+            [1, 2]])
+    """
     return expand(input, size)
 
 
@@ -297,6 +316,8 @@ def expand_as(input: Any, other: Any) -> Any:
 
 def view(input: Any, *shape: Any) -> Any:
     """The same memory under another shape; raises RuntimeError where only a copy could have that shape."""
+    if len(shape) == 1 and isinstance(shape[0], (dtypes.dtype, np.dtype, type)):
+        return _view_dtype(input, shape[0])
     have = raw_shape(input)
     wanted = infer_shape(_as_shape(shape), prod(have))
     out = reshape_p(input, shape=wanted)
@@ -307,6 +328,31 @@ def view(input: Any, *shape: Any) -> Any:
             f"contiguous subspaces): {have} as {wanted}. Use .reshape(...) instead."
         )
     return out
+
+
+def _view_dtype(input: Any, dtype: Any) -> Any:
+    """The same bytes read as another dtype: a constant to derivatives, save between complex numbers and their parts."""
+    want, have = numpy_dtype(dtype), raw_dtype(input)
+    if want == have:
+        return reshape_p(input, shape=raw_shape(input))
+    data = getattr(input, "_data", input)
+    if not isinstance(data, np.ndarray):
+        raise TracedValueError("view(dtype) reads the bytes of a concrete tensor; inside a transformation write x.to()")
+    if want.itemsize != have.itemsize:
+        if not data.ndim:
+            raise ShapeError(f"self.dim() cannot be 0 to view {have} as {want} (different element sizes)")
+        if data.strides[-1] != have.itemsize and data.shape[-1] != 1:
+            raise ShapeError(f"self.stride(-1) must be 1 to view {have} as {want} (different element sizes)")
+        if data.shape[-1] * have.itemsize % want.itemsize:
+            raise ShapeError(f"self.size(-1) must be divisible to view {have} as {want}; the shape is {data.shape}")
+    if getattr(input, "_node", None) is not None and have.kind + want.kind in ("fc", "cf"):
+        from .views import view_as_complex, view_as_real
+
+        if have.kind == "c":
+            parts = view_as_real(input)
+            return reshape_p(parts, shape=(*data.shape[:-1], 2 * data.shape[-1]))
+        return view_as_complex(reshape_p(input, shape=(*data.shape[:-1], data.shape[-1] // 2, 2)))
+    return wrap(data.view(want))
 
 
 def view_as(input: Any, other: Any) -> Any:
@@ -338,7 +384,13 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 
 def unflatten(input: Any, dim: int, sizes: Any) -> Any:
-    """Dimension `dim` split into several of the given sizes (one may be -1); a view."""
+    """Dimension `dim` split into several of the given sizes (one may be -1); a view.
+
+    >>> import chainrule as cr
+    >>> cr.unflatten(cr.arange(4), 0, (2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
     shape = raw_shape(input)
     d = canonical_dim(dim, len(shape))
     given = _as_shape((sizes,))
@@ -355,12 +407,23 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Any:
 
 
 def ravel(input: Any) -> Any:
-    """All elements in row-major order, as a vector; a view where possible."""
+    """All elements in row-major order, as a vector; a view where possible.
+
+    >>> import chainrule as cr
+    >>> cr.ravel(cr.tensor([[1, 2], [3, 4]]))
+    tensor([1, 2, 3, 4])
+    """
     return reshape_p(input, shape=(prod(raw_shape(input)),))
 
 
+@shown_as(lambda input, dim=None: "SqueezeBackward0" if dim is None else "SqueezeBackward1")
 def squeeze(input: Any, dim: Any = None) -> Any:
-    """Without the dimensions of size 1: all, or those of `dim` (an int or several) that have size 1; a view."""
+    """Without the dimensions of size 1: all, or those of `dim` (an int or several) that have size 1; a view.
+
+    >>> import chainrule as cr
+    >>> cr.squeeze(cr.ones(1, 2)).shape
+    torch.Size([2])
+    """
     shape = raw_shape(input)
     if dim is None:
         drop = {i for i, n in enumerate(shape) if n == 1}
@@ -373,8 +436,14 @@ def squeeze(input: Any, dim: Any = None) -> Any:
     return reshape_p(input, shape=tuple([n for i, n in enumerate(shape) if i not in drop]))
 
 
+@shown_as("UnsqueezeBackward0")
 def unsqueeze(input: Any, dim: int) -> Any:
-    """With a new dimension of size 1 at place `dim` of the result; a view."""
+    """With a new dimension of size 1 at place `dim` of the result; a view.
+
+    >>> import chainrule as cr
+    >>> cr.unsqueeze(cr.ones(2), 0).shape
+    torch.Size([1, 2])
+    """
     shape = raw_shape(input)
     d = canonical_dim(dim, len(shape) + 1)
     return reshape_p(input, shape=(*shape[:d], 1, *shape[d:]))
@@ -384,7 +453,12 @@ swapaxes = swapdims = transpose
 
 
 def clone(input: Any, *, memory_format: Any = None) -> Any:
-    """A copy in new memory; gradients flow through."""
+    """A copy in new memory; gradients flow through.
+
+    >>> import chainrule as cr
+    >>> cr.clone(cr.tensor([1, 2]))
+    tensor([1, 2])
+    """
     return clone_p(input)
 
 

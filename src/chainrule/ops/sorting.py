@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import INT64, numpy_dtype
-from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, TracedValueError
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, TracedValueError, UnsupportedDTypeError
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .extrema import by_dim, nonempty, ordered, pick_p, selecting
@@ -113,7 +113,9 @@ def sort(
     indices=tensor([1, 2, 0]))
     """
     if raw_dtype(input).kind == "c":
-        raise DTypeError(f"Sort does not support complex dtypes, got {raw_dtype(input)}; sort x.real or x.abs()")
+        raise UnsupportedDTypeError(
+            f"Sort does not support complex dtypes, got {raw_dtype(input)}; sort x.real or x.abs()"
+        )
     found = by_dim(_along(sort_p, descending=bool(descending)), "sort", input, dim, axis)
     if out is not None:
         found = tuple(finish_out(o, f) for o, f in zip(out, found, strict=True))
@@ -125,12 +127,22 @@ def _along(prim: Any, **params: Any) -> Any:
 
 
 def argsort(input: Any, dim: Any = -1, descending: bool = False, *, stable: bool = False, axis: Any = None) -> Any:
-    """Indices that sort `input` along `dim`; equal elements keep their order."""
+    """Indices that sort `input` along `dim`; equal elements keep their order.
+
+    >>> import chainrule as cr
+    >>> cr.argsort(cr.tensor([3, 1, 2]))
+    tensor([1, 2, 0])
+    """
     return sort(input, dim, descending, axis=axis)[1]
 
 
 def msort(input: Any) -> Any:
-    """Elements in ascending order along dimension 0."""
+    """Elements in ascending order along dimension 0.
+
+    >>> import chainrule as cr
+    >>> cr.msort(cr.tensor([3, 1, 2]))
+    tensor([1, 2, 3])
+    """
     return sort(input, 0)[0]
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, NotDifferentiableError
+from ..core.errors import ArgumentError, NotDifferentiableError, UnsupportedDTypeError
 from ..core.value import Tensor
-from .kits import elementwise, function_of, opaque, spec_of
+from .kits import elementwise, function_of, opaque, shown_as, spec_of
 from .safe import mul0, mul00
 
 __all__ = [
@@ -62,7 +62,11 @@ erfinv_p = elementwise(
     "erfinv", _scipy("erfinv"), lambda g, ans, x: mul0(g, _exp(mul00(ans, ans)) * (ROOT / 2)), doc="Inverse of erf."
 )
 erfcx_p = elementwise(
-    "erfcx", _scipy("erfcx"), lambda g, ans, x: mul0(g, mul00(ans, x) * 2 - 2 / ROOT), doc="exp(x^2) erfc(x)."
+    "erfcx",
+    _scipy("erfcx"),
+    lambda g, ans, x: mul0(g, mul00(ans, x) * 2 - 2 / ROOT),
+    doc="exp(x^2) erfc(x).",
+    backward_name="SpecialErfcxBackward0",
 )
 
 
@@ -177,6 +181,7 @@ i1_p = elementwise(
     _scipy("i1"),
     lambda g, ans, x: mul0(g, (i0(x) + iv_p(x, n=2)) * 0.5),
     doc="Modified Bessel function of order 1.",
+    backward_name="SpecialI1Backward0",
 )
 
 
@@ -205,6 +210,7 @@ ndtri_p = elementwise(
     _scipy("ndtri"),
     lambda g, ans, x: mul0(g, _exp(mul00(ans, ans) * 0.5) * math.sqrt(2 * math.pi)),
     doc="Inverse of the normal distribution function.",
+    backward_name="SpecialNdtriBackward0",
 )
 
 
@@ -231,7 +237,7 @@ log_ndtr_p = elementwise(
 
 def _entr(xp: Any, x: Any) -> Any:
     if x.dtype.kind == "c":
-        raise DTypeError("entr is not implemented for complex numbers")
+        raise UnsupportedDTypeError("entr is not implemented for complex numbers")
     found = -x * xp.log(x)
     return xp.where(x > 0, found, xp.where(x == 0, xp.zeros_like(found), xp.where(x < 0, -xp.inf, x))).astype(x.dtype)
 
@@ -256,7 +262,12 @@ ndtr, ndtri, log_ndtr, entr = map(function_of, (ndtr_p, ndtri_p, log_ndtr_p, ent
 
 
 def polygamma(n: int, input: Any) -> Any:
-    """n-th derivative of the digamma function."""
+    """n-th derivative of the digamma function.
+
+    >>> import chainrule as cr
+    >>> cr.polygamma(1, cr.tensor([1.0]))
+    tensor([1.6449])
+    """
     from ..core.dtypes import category, default
     from ..core.eager import cast_to
     from ..core.value import raw_dtype
@@ -277,7 +288,12 @@ Tensor.polygamma = _polygamma_method  # type: ignore[attr-defined]
 
 
 def mvlgamma(input: Any, p: int) -> Any:
-    """log of the multivariate gamma function of dimension p."""
+    """log of the multivariate gamma function of dimension p.
+
+    >>> import chainrule as cr
+    >>> cr.mvlgamma(cr.tensor([3.0]), 2)
+    tensor([1.5502])
+    """
     total = input * 0 + p * (p - 1) / 4 * math.log(math.pi)
     for i in range(p):
         total = total + lgamma(input - i / 2)
@@ -287,8 +303,14 @@ def mvlgamma(input: Any, p: int) -> Any:
 multigammaln = mvlgamma
 
 
+@shown_as("DistBackward0")
 def dist(input: Any, other: Any, p: float = 2) -> Any:
-    """p-norm of input - other."""
+    """p-norm of input - other.
+
+    >>> import chainrule as cr
+    >>> cr.dist(cr.tensor([0.0, 3.0]), cr.tensor([4.0, 0.0]))
+    tensor(5.)
+    """
     from .statistics import norm
 
     return norm(input - other, p)

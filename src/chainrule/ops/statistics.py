@@ -213,7 +213,12 @@ def var_mean(
     axis: Any = None,
     keepdims: Any = None,
 ) -> tuple:
-    """(variance, mean) over `dim`; see `var`."""
+    """(variance, mean) over `dim`; see `var`.
+
+    >>> import chainrule as cr
+    >>> cr.var_mean(cr.tensor([1.0, 3.0]))
+    (tensor(2.), tensor(2.))
+    """
     return _with_mean(var_p, input, _spread_arguments(input, dim, unbiased, keepdim, correction, axis, keepdims))
 
 
@@ -227,7 +232,12 @@ def std_mean(
     axis: Any = None,
     keepdims: Any = None,
 ) -> tuple:
-    """(standard deviation, mean) over `dim`; see `std`."""
+    """(standard deviation, mean) over `dim`; see `std`.
+
+    >>> import chainrule as cr
+    >>> cr.std_mean(cr.tensor([1.0, 3.0]))
+    (tensor(1.4142), tensor(2.))
+    """
     return _with_mean(std_p, input, _spread_arguments(input, dim, unbiased, keepdim, correction, axis, keepdims))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.eager import register_view
+from ..core import eager
+from ..core.eager import register_alias
 from ..core.errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from ..core.provenance import here
 from ..core.state import state
@@ -15,7 +16,7 @@ from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .indexing import getitem_p, select_p
 from .keys import FULL
-from .kits import linear, opaque
+from .kits import linear, opaque, shown_as
 from .shape import canonical_dim, mH, permute_p, reshape_p
 
 __all__ = [
@@ -63,9 +64,9 @@ stop_gradient_p = opaque(
     batch=lambda prim, args, b: prim(args[0]),
     notation="stop({})",
     doc="The same values, through which no gradient flows; shares memory.",
-    view=True,
     cut=True,
 )
+eager._stop = stop_gradient_p
 
 flip_p = linear(
     "flip",
@@ -231,15 +232,23 @@ def detach(input: Any) -> Any:
     False
     """
     if type(input) is not Tensor:
-        return stop_gradient_p(input)
+        out = stop_gradient_p(input)
+        if isinstance(input, Tensor):
+            register_alias(out, input)
+        return out
     out = wrap(input._data if state.stage is None else state.stage.lift(input))
-    register_view(out, input, stop_gradient_p, {})
+    register_alias(out, input)
     out._why_cut = ("detach", *here(2))
     return out
 
 
 def select(input: Any, dim: int, index: Any) -> Any:
-    """The slice at one index of one dimension, without it; a view."""
+    """The slice at one index of one dimension, without it; a view.
+
+    >>> import chainrule as cr
+    >>> cr.select(cr.tensor([[1, 2], [3, 4]]), 0, 1)
+    tensor([3, 4])
+    """
     shape = raw_shape(input)
     if not shape:
         raise DimensionError("select() cannot be applied to a 0-dim tensor.")
@@ -250,7 +259,12 @@ def select(input: Any, dim: int, index: Any) -> Any:
 
 
 def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
-    """`length` elements of dimension `dim` from `start` on; a view."""
+    """`length` elements of dimension `dim` from `start` on; a view.
+
+    >>> import chainrule as cr
+    >>> cr.narrow(cr.arange(4), 0, 1, 2)
+    tensor([1, 2])
+    """
     shape = raw_shape(input)
     if not shape:
         raise ShapeError("narrow() cannot be applied to a 0-dim tensor.")
@@ -267,7 +281,12 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
 
 
 def movedim(input: Any, source: Any, destination: Any) -> Any:
-    """Dimensions `source` (one or several) moved to places `destination`, the others in order; a view."""
+    """Dimensions `source` (one or several) moved to places `destination`, the others in order; a view.
+
+    >>> import chainrule as cr
+    >>> cr.movedim(cr.ones(2, 3), 0, 1).shape
+    torch.Size([3, 2])
+    """
     ndim = len(raw_shape(input))
     given = [(d,) if isinstance(d, (int, np.integer)) else tuple(d) for d in (source, destination)]
     if len(given[0]) != len(given[1]):
@@ -292,7 +311,13 @@ moveaxis = movedim
 
 
 def adjoint(input: Any) -> Any:
-    """Conjugate transpose of the last two dimensions."""
+    """Conjugate transpose of the last two dimensions.
+
+    >>> import chainrule as cr
+    >>> cr.adjoint(cr.tensor([[1j, 2.0]]))
+    tensor([[0.-1.j],
+            [2.-0.j]])
+    """
     return mH(input)
 
 
@@ -309,21 +334,37 @@ def flip(input: Any, *dims: Any, axis: Any = None) -> Any:
 
 
 def fliplr(input: Any) -> Any:
-    """Columns in reverse order."""
+    """Columns in reverse order.
+
+    >>> import chainrule as cr
+    >>> cr.fliplr(cr.tensor([[1, 2]]))
+    tensor([[2, 1]])
+    """
     if len(raw_shape(input)) < 2:
         raise ShapeError(f"Input must be >= 2-d, got shape {raw_shape(input)}")
     return flip_p(input, dims=(1,))
 
 
 def flipud(input: Any) -> Any:
-    """Rows in reverse order."""
+    """Rows in reverse order.
+
+    >>> import chainrule as cr
+    >>> cr.flipud(cr.tensor([1, 2]))
+    tensor([2, 1])
+    """
     if len(raw_shape(input)) < 1:
         raise ShapeError(f"Input must be >= 1-d, got shape {raw_shape(input)}")
     return flip_p(input, dims=(0,))
 
 
+@shown_as("RollBackward0")
 def roll(input: Any, shifts: Any, dims: Any = None, *, axis: Any = None) -> Any:
-    """Elements shifted by `shifts` along `dims`, round the ends; without dims, along the flattened tensor."""
+    """Elements shifted by `shifts` along `dims`, round the ends; without dims, along the flattened tensor.
+
+    >>> import chainrule as cr
+    >>> cr.roll(cr.tensor([1, 2, 3]), 1)
+    tensor([3, 1, 2])
+    """
     dims = axis if dims is None else dims
     moves = (shifts,) if isinstance(shifts, (int, np.integer)) else tuple(shifts)
     shape = raw_shape(input)
@@ -339,8 +380,15 @@ def roll(input: Any, shifts: Any, dims: Any = None, *, axis: Any = None) -> Any:
     return roll_p(input, shifts=tuple([int(s) for s in moves]), dims=canonical)
 
 
+@shown_as("Rot90Backward0")
 def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
-    """The plane of two dimensions turned k times by 90 degrees, from the first towards the second."""
+    """The plane of two dimensions turned k times by 90 degrees, from the first towards the second.
+
+    >>> import chainrule as cr
+    >>> cr.rot90(cr.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 4],
+            [1, 3]])
+    """
     ndim = len(raw_shape(input))
     if len(dims) != 2:
         raise ShapeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
@@ -363,6 +411,11 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
     """Element (i, j, ..) is number storage_offset + i stride[0] + j stride[1] + .. of `input` in row-major order.
 
     For a contiguous tensor that is a view, and PyTorch's meaning; one that is not contiguous is copied first.
+
+    >>> import chainrule as cr
+    >>> cr.as_strided(cr.arange(4), (2, 2), (1, 1))
+    tensor([[0, 1],
+            [1, 2]])
     """
     sizes, steps = tuple([int(n) for n in size]), tuple([int(s) for s in stride])
     offset, numel = int(storage_offset or 0), prod(raw_shape(input))
@@ -394,14 +447,24 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
 
 
 def view_as_real(input: Any) -> Any:
-    """Real and imaginary parts of complex numbers as a last dimension of size 2; a view."""
+    """Real and imaginary parts of complex numbers as a last dimension of size 2; a view.
+
+    >>> import chainrule as cr
+    >>> cr.view_as_real(cr.tensor([1 + 2j]))
+    tensor([[1., 2.]])
+    """
     if raw_dtype(input).kind != "c":
         raise DTypeError(f"view_as_real is only supported for complex tensors, got {raw_dtype(input)}")
     return view_as_real_p(input)
 
 
 def view_as_complex(input: Any) -> Any:
-    """Complex numbers from a last dimension of size 2, real and imaginary parts; a view."""
+    """Complex numbers from a last dimension of size 2, real and imaginary parts; a view.
+
+    >>> import chainrule as cr
+    >>> cr.view_as_complex(cr.tensor([[1.0, 2.0]]))
+    tensor([1.+2.j])
+    """
     shape, dtype = raw_shape(input), raw_dtype(input)
     if dtype not in (np.float32, np.float64):
         raise DTypeError(f"view_as_complex is only supported for half, float and double tensors, but got {dtype}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.value import raw_shape, wrap
+from ..core.value import Tensor, raw_shape, wrap
 from ..tensor.modes import enable_grad, no_grad
 from .optimizer import Optimizer, check
 
@@ -132,6 +132,17 @@ class LBFGS(Optimizer):
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
         self._params = self.param_groups[0]["params"]
 
+    def state_dict(self) -> dict[str, Any]:
+        """As Optimizer.state_dict; directions and gradients are tensors there, as in PyTorch."""
+        found = super().state_dict()
+        return found | {"state": _converted(found["state"], lambda x: wrap(x) if isinstance(x, Array) else x)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As Optimizer.load_state_dict, also of a state_dict of PyTorch's."""
+        super().load_state_dict(state_dict)
+        for p, held in self.state.items():
+            self.state[p] = _converted(held, _plain)
+
     def _gradient(self) -> Array:
         parts = [
             np.zeros(int(np.prod(raw_shape(p))), p._data.dtype) if p.grad is None else p.grad._data.reshape(-1)
@@ -228,6 +239,20 @@ class LBFGS(Optimizer):
         state.update(d=d, t=t, old_dirs=old_dirs, old_stps=old_stps, ro=ro, H_diag=scale)
         state.update(prev_flat_grad=before, prev_loss=loss_before)
         return first
+
+
+def _converted(x: Any, change: Callable) -> Any:
+    """`change` applied to all leaves of nested dicts and lists."""
+    if isinstance(x, dict):
+        return {k: _converted(v, change) for k, v in x.items()}
+    return [_converted(v, change) for v in x] if isinstance(x, list) else change(x)
+
+
+def _plain(x: Any) -> Any:
+    """A tensor as an array, one number as a float."""
+    if not isinstance(x, Tensor):
+        return x
+    return np.array(x._data) if raw_shape(x) else float(x._data)
 
 
 def _two_loops(g: Array, ys: list[Array], ss: list[Array], ro: list[float], scale: float) -> Array:

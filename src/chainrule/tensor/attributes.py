@@ -10,7 +10,7 @@ import numpy as np
 from ..core.dtypes import dtype, from_numpy_dtype
 from ..core.errors import GraphError, TracedValueError
 from ..core.state import state
-from ..core.tape import Accumulate, Select
+from ..core.tape import Accumulate, Select, shown
 from ..core.value import Tensor, Tracer, raw_dtype, raw_shape
 
 
@@ -123,7 +123,7 @@ class TensorAttributes:
         node = self._node
         if node is None or type(node) is Accumulate:
             return None
-        return node.node if type(node) is Select else node
+        return shown(node.node if type(node) is Select else node)
 
     @property
     def grad(self: Any) -> Any:
@@ -313,6 +313,7 @@ class TensorAttributes:
     def data(self: Any, value: Any) -> None:
         if state.stage is not None:
             state.stage.touch(self)
+        self.__dict__.pop("_alias", None)  # other memory from here on
         self._data = value._data if isinstance(value, Tensor) else np.asarray(value)
 
     def label(self: Any, text: str) -> Tensor:

@@ -228,6 +228,11 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
                 "only Tensors of floating point and complex dtype can require gradients; this one holds "
                 f"{raw_dtype(self)}. Write x.float().requires_grad_()"
             )
+        if self._inference and not state.inference:
+            raise GraphError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed. Write "
+                "x.clone().requires_grad_()."
+            )
         self._node = leaf = Accumulate(self)
         leaf.grad = self._grad
     else:

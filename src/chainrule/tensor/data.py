@@ -10,7 +10,8 @@ import numpy as np
 
 from ..core.dtypes import BOOL, INT64, as_dtype, default, from_numpy_dtype, is_inexact, numpy_dtype, promote
 from ..core.errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError
-from ..core.value import Tensor, Tracer, raw_dtype, raw_shape, wrap
+from ..core.state import state
+from ..core.value import InferenceTensor, Tensor, Tracer, raw_dtype, raw_shape, wrap
 from .attributes import concrete
 from .attributes import device as device_type
 
@@ -42,6 +43,8 @@ def check_device(device: Any) -> None:
 def finish(data: Any, requires_grad: bool) -> Tensor:
     """A leaf tensor around new data."""
     made = data if isinstance(data, Tensor) else wrap(data)
+    if state.inference and type(made) is Tensor and state.stage is None:
+        made.__class__ = InferenceTensor
     if requires_grad:
         if not is_inexact(raw_dtype(made)):
             raise DTypeError(

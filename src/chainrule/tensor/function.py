@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import is_inexact
+from ..core.eager import check_saved
 from ..core.errors import GraphError, InplaceError, NotDifferentiableError
 from ..core.provenance import here
 from ..core.state import next_seq, state
@@ -199,6 +200,7 @@ def record(cls: type[Function], ctx: FunctionCtx, edges: tuple, outputs: tuple, 
     prim.cls, prim.ctx, prim.n_in, prim.n_saved = cls, ctx, len(edges), len(ctx._to_save)
     saved_raw, saved_edges, saved_outputs = [], [], {}
     for k, t in enumerate(ctx._to_save):
+        check_saved(t, cls.__name__)
         if t is not None and id(t) in position and t._node is None:
             saved_outputs[k] = position[id(t)]
             saved_raw.append(None)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.errors import GraphError
 from ..core.state import state
-from ..core.tape import Accumulate, NodeBase, Select
+from ..core.tape import Accumulate, NodeBase, Select, shown
 from ..core.value import Tensor
 
 _ids = count()
@@ -67,9 +67,9 @@ def _next_functions(self: Any) -> tuple:
     found: list[tuple[Any, int]] = []
     for edge in getattr(self, "edges", ()):
         if type(edge) is Select:
-            found.append((edge.node, edge.index))
+            found.append((shown(edge.node), edge.index))
         else:
-            found.append((edge, 0))
+            found.append((shown(edge), 0))
     return tuple(found)
 
 

@@ -19,7 +19,7 @@ from ..core.errors import ArgumentTypeError, DTypeError, IndexingError, InplaceE
 from ..core.provenance import describe, here
 from ..core.state import state
 from ..core.tape import Accumulate
-from ..core.value import Tensor, Tracer, raw_dtype, raw_shape, wrap
+from ..core.value import InferenceTensor, Memory, Tensor, Tracer, raw_dtype, raw_shape, wrap
 from ..core.writes import note_write
 
 ndarray = np.ndarray
@@ -39,7 +39,8 @@ def inplace_form(name: str, function: Callable) -> Callable:
                 x = self._data
                 other = args[0] if args else None
                 quiet = (self._node is None or not state.grad_enabled) and state.stage is None
-                if quiet and type(x) is ndarray and (x.dtype is F32 or x.dtype is F64) and x.flags.writeable:
+                plain = type(x) is ndarray and (x.dtype is F32 or x.dtype is F64) and x.flags.writeable
+                if quiet and plain and self._view_kind is None and (x.flags.forc or not _overlaps(x)):
                     if not args:
                         note_write(x, label)
                         ufunc(x, out=x)
@@ -74,9 +75,16 @@ def is_recorded(x: Any) -> bool:
 
 def check_leaf(target: Tensor, name: str) -> None:
     """Refuse a recorded write to a leaf that requires grad, or to a view of one."""
+    if type(target) is InferenceTensor and not state.inference:
+        raise InplaceError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a "
+            f"normal tensor before doing inplace update: write `x = x.clone()` before {name}."
+        )
     if not state.grad_enabled:
         return
     base = target._base
+    if base is not None and base._node is not None and target._view_kind in ("no_grad", "inference"):
+        raise _forbidden_view(target, name)
     if type(target._node) is Accumulate:
         raise InplaceError(
             f"a leaf Variable that requires grad is being used in an in-place operation. {name} would change it while "
@@ -89,10 +97,30 @@ def check_leaf(target: Tensor, name: str) -> None:
         )
 
 
+def _forbidden_view(target: Tensor, name: str) -> InplaceError:
+    """The error for a recorded write through a view of which it is not clear what it should mean."""
+    if target._view_kind == "several":
+        maker = target.grad_fn  # type: ignore[attr-defined]
+        text = f"Output of {maker.name()} is a view" if maker is not None else "This tensor is a view"
+        return InplaceError(
+            f"{text} and is being modified inplace by {name}. This view is the output of a function that returns "
+            "multiple views. Such functions do not allow the output views to be modified inplace. You should replace "
+            "the inplace operation by an out-of-place one, or index the base: `base[i]`."
+        )
+    mode = target._view_kind
+    there = "with grad mode enabled" if mode == "no_grad" else "in normal mode"
+    return InplaceError(
+        f"A view was created in {mode} mode and is being modified inplace {there} by {name}. Given that this use case "
+        f"is ambiguous and error-prone, it is forbidden. Move both the view and the inplace operation inside the "
+        f"{mode} block, or both outside of it."
+    )
+
+
 def store(target: Tensor, result: Any, name: str) -> Tensor:
     """Make `target` hold `result`, as an operation named `name` written in place would."""
     if not isinstance(target, Tensor):
         raise ArgumentTypeError(f"{name} writes into a Tensor, not {type(target).__name__}")
+    check_leaf(target, name)
     if result is target:
         return target
     if result._replay is not None and (result._base is target or result._base is target._base is not None):
@@ -111,7 +139,6 @@ def store(target: Tensor, result: Any, name: str) -> Tensor:
                 f"keeps the dtype of the tensor it writes to. Convert it first, for example with x.float()."
             )
         result = eager._cast(result, dtype=dtype)
-    check_leaf(target, name)
     recorded = state.grad_enabled and (is_recorded(target) or is_recorded(result))
     if not recorded and not isinstance(target, Tracer) and not isinstance(result, Tracer) and state.stage is None:
         write(target, result._data, name)
@@ -126,7 +153,7 @@ def write(target: Tensor, value: Any, name: str, key: Any = ...) -> None:
     if not isinstance(data, ndarray):
         data[key] = value  # another array library's array
         return
-    if not data.flags.writeable or (data.size > 1 and 0 in data.strides and _overlaps(data)):
+    if not data.flags.writeable or (data.size > 1 and not data.flags.c_contiguous and _overlaps(data)):
         raise InplaceError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory "
             f"location, or its memory is read-only. Please clone() the tensor before performing {name}."
@@ -142,20 +169,29 @@ def write(target: Tensor, value: Any, name: str, key: Any = ...) -> None:
 
 
 def _overlaps(data: ndarray) -> bool:
-    return any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape, strict=True))
+    """Do two elements lie at one place? Exact for strides that nest, as those of slices of an array do."""
+    reach = data.itemsize
+    for step, n in sorted([(abs(s), n) for s, n in zip(data.strides, data.shape, strict=True) if n > 1]):
+        if step < reach:
+            return True
+        reach = step * (n - 1) + reach
+    return False
+
+
+KEPT = ("_base", "_replay", "_views", "_alias", "_view_kind", "_version", "_label")  # of the object, whatever it holds
 
 
 def become(target: Tensor, result: Tensor, keep_node: bool = False) -> None:
     """Let the object `target` stand for `result`: payload, node, and if need be the kind of value."""
-    if type(target) is not type(result):
-        kept = {k: v for k, v in target.__dict__.items() if k in ("_base", "_replay", "_views", "_version", "_label")}
+    if type(target) is not type(result) and (isinstance(target, Tracer) or isinstance(result, Tracer)):
+        kept = {k: v for k, v in target.__dict__.items() if k in KEPT}
         target.__class__ = type(result)
         target.__dict__.clear()
-        target.__dict__.update({k: v for k, v in result.__dict__.items() if k not in ("_base", "_replay", "_views")})
+        target.__dict__.update({k: v for k, v in result.__dict__.items() if k not in KEPT[:5]})
         target.__dict__.update(kept)
     elif isinstance(target, Tracer):
         for field, value in result.__dict__.items():
-            if field not in ("_base", "_replay", "_views", "_version", "_label"):
+            if field not in KEPT:
                 target.__dict__[field] = value
     target._data = result._data
     if not keep_node:
@@ -165,25 +201,78 @@ def become(target: Tensor, result: Tensor, keep_node: bool = False) -> None:
 def rebind(target: Tensor, result: Tensor, name: str) -> None:
     """A functional update: `target` takes over `result`; its base and all live views follow."""
     stage = state.stage
-    if state.grad_enabled and result._node is not None and any(p.cut for p, _, _ in target._replay or ()):
-        raise InplaceError(
-            f"{name} would write values that require grad into the memory of a detached tensor, where their gradient "
-            f"would be lost. Write `y = x.detach().clone()` first and {name} into `y`, or detach what is written."
-        )
+    if target._view_kind is not None and state.grad_enabled and not isinstance(target, Tracer):
+        raise _forbidden_view(target, name)
     quiet = not state.grad_enabled and not isinstance(result, Tracer)  # staged no_grad: values change, nodes stay
+    root = target if target._base is None else target._base
     if stage is not None:
         stage.touch(target)
-    root = target._base
-    if root is None:
-        become(target, result, keep_node=quiet)
-        target._version += 1
-        _refresh_views(target, quiet)
-        return
-    if stage is not None:
         stage.touch(root)
-    become(root, _written_back(root, target, result, name), keep_node=quiet)
+    new = result if root is target else _written_back(root, target._replay or (), result, name)
+    before = root._data
+    arrays = type(new) is Tensor and type(before) is type(new._data) is ndarray and before.shape == new._data.shape
+    if arrays and not before.flags.c_contiguous:  # the same layout, so that the same views of it are views
+        data = np.empty_like(before)
+        data[...] = new._data
+        new._data = data
+    shared = _shared_values(root, new, name)
+    become(root, new, keep_node=quiet)
     root._version += 1
+    for other, value in shared:
+        if other is root:
+            root._data = value._data  # the same values, where the others have theirs
+        else:
+            become(other, value, keep_node=True)
+            other._version += 1
+            _refresh_views(other, quiet=True)
     _refresh_views(root, quiet)
+
+
+def _shared_values(root: Tensor, new: Tensor, name: str) -> list[tuple[Tensor, Tensor]]:
+    """The tensors that share `root`'s memory across a detach(), with the values that they get when it becomes `new`."""
+    if root._alias is None:
+        return []
+    memory, replay = root._alias
+    value = eager._stop(new)
+    found = []
+    if replay:
+        value = _written_back(_whole(memory, name), replay, value, name)
+    for other in [m for m in (ref() for ref in memory.members) if m is not None]:
+        if other is root and not replay:
+            continue
+        there = _replayed(value, other._alias[1])
+        foreign = type(there) is not type(other) or getattr(there, "_trace", None) is not getattr(other, "_trace", None)
+        if other is not root and isinstance(other, Tracer) and foreign:
+            raise InplaceError(
+                f"{name} writes into the memory of a tensor that is being transformed, through a detached one. "
+                f"Write `y = x.detach().clone()` first and {name} into `y`."
+            )
+        if state.stage is not None:
+            state.stage.touch(other)
+        if other is not root or type(there) is type(root) is Tensor:
+            found.append((other, there))
+    if type(value._data) is ndarray:
+        memory.raw = value._data
+    return found
+
+
+def _whole(memory: Memory, name: str) -> Tensor:
+    """What is in shared memory now, outside of the graph."""
+    for other in [m for m in (ref() for ref in memory.members) if m is not None]:
+        if not other._alias[1]:
+            return eager._stop(other)
+    if memory.raw is None:
+        raise InplaceError(f"{name} writes into a detached view of a tensor that is gone. Write into a clone().")
+    return wrap(memory.raw)
+
+
+def _replayed(value: Any, replay: tuple) -> Any:
+    """The view of `value` that `replay` describes."""
+    for prim, params, index in replay:
+        value = eager.bind(prim, (value,), params)
+        if index is not None:
+            value = value[index]
+    return value
 
 
 def _live_views(root: Tensor) -> list[Tensor]:
@@ -195,26 +284,20 @@ def _refresh_views(root: Tensor, quiet: bool) -> None:
     for view in _live_views(root):
         if state.stage is not None:
             state.stage.touch(view)
-        value: Any = root
-        for prim, params, index in view._replay or ():
-            value = eager.bind(prim, (value,), params)
-            if index is not None:
-                value = value[index]
+        value = _replayed(root, view._replay or ())
         become(view, value, keep_node=quiet)
         view._version += 1
 
 
-def _written_back(root: Tensor, view: Tensor, new: Tensor, name: str) -> Tensor:
-    """`root` with the elements that `view` shows replaced by those of `new`."""
+def _written_back(root: Tensor, replay: tuple, new: Tensor, name: str) -> Tensor:
+    """`root` with the elements that the view `replay` shows replaced by those of `new`."""
     from ..ops.indexing import set_item
     from ..ops.shape import reshape_p
 
     shape = raw_shape(root)
     size = int(np.prod(shape, dtype=np.int64))
     positions: Any = np.arange(size).reshape(shape)
-    for prim, params, index in view._replay or ():
-        if prim.cut:
-            continue
+    for prim, params, index in replay:
         if prim.kind != "linear" or prim.name in ("real", "imag", "view_as_real", "view_as_complex", "conj"):
             code, lasti = here(2)
             raise InplaceError(
@@ -250,6 +333,9 @@ def _reshape_in_place(target: Tensor, result: Tensor, name: str) -> Tensor:
     become(target, result)
     if target._base is None:
         target._views = None
+        if target._alias is not None:
+            memory, replay = target._alias
+            target._alias = memory, (*replay, *(result._replay or ()))
     else:
         target._replay = result._replay
     target._version += 1
@@ -321,7 +407,17 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         src = broadcast_to_p(src, shape=raw_shape(self))
     if state.grad_enabled and (is_recorded(self) or is_recorded(src)):  # an update takes over memory: not the source's
         src = clone(src)
-    return store(self, src, "copy_")
+    return _store_constant(self, src, "copy_")
+
+
+def _store_constant(target: Tensor, value: Tensor, name: str) -> Tensor:
+    """Store `value`; a recorded target stays recorded, as in PyTorch, although its gradient is zero."""
+    if state.grad_enabled and target._node is not None and value._node is None and not isinstance(value, Tracer):
+        from ..ops.indexing import set_item
+
+        check_leaf(target, name)
+        value = set_item(target, ..., value)
+    return store(target, value, name)
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
@@ -331,7 +427,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
             check_leaf(self, "fill_")
             write(self, value, "fill_")
             return self
-        return store(self, wrap(np.full(raw_shape(self), value, raw_dtype(self))), "fill_")
+        return _store_constant(self, wrap(np.full(raw_shape(self), value, raw_dtype(self))), "fill_")
     from ..ops.shape import broadcast_to_p, clone
 
     if raw_shape(value) != ():
@@ -339,7 +435,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
             f"fill_ only supports 0-dimension value tensor but got tensor with {len(raw_shape(value))} dims"
         )
     value = eager.cast_to(value, raw_dtype(self))
-    return store(self, clone(broadcast_to_p(value, shape=raw_shape(self))), "fill_")
+    return _store_constant(self, clone(broadcast_to_p(value, shape=raw_shape(self))), "fill_")
 
 
 def zero_(self: Tensor) -> Tensor:

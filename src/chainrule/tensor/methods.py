@@ -33,6 +33,22 @@ def attach_families() -> None:
         attach(sys.modules[name])
 
 
+FUNCTIONS_IN_PLACE = (
+    "abs acos acosh addmv arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh ceil celu clamp clamp_max "
+    "clamp_min clip conj_physical cos cosh deg2rad detach erf erfc exp exp2 expm1 fill fix floor frac gcd i0 index_put "
+    "lcm ldexp log log10 log1p log2 logit nan_to_num neg negative rad2deg reciprocal relu round rsqrt selu sigmoid sin "
+    "sinc sinh sqrt square tan tanh trunc xlogy zero"
+)
+
+
+def attach_functions(namespace: dict[str, Any]) -> None:
+    """Put those in-place methods that PyTorch also has as functions (`torch.relu_(x)`) into a namespace."""
+    for name in FUNCTIONS_IN_PLACE.split():
+        method = getattr(Tensor, name + "_", None)
+        if method is not None:
+            namespace[name + "_"] = method
+
+
 def swapped(function: Any) -> Any:
     """`other op self` for a binary op: Python calls it when the left operand does not know tensors."""
 

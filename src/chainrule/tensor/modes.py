@@ -118,7 +118,17 @@ class set_grad_enabled(_GradSwitch):  # noqa: N801
 
 
 class inference_mode(_Switch):  # noqa: N801
-    """no_grad whose results may never take part in recording later (`x.is_inference()`)."""
+    """no_grad whose results are marked (`x.is_inference()`), so that they cannot slip into recording later.
+
+    Outside of it, such a tensor can be read and computed with. To write to it in place, to save it for a gradient or to
+    let it require grad raises RuntimeError, as in PyTorch; `x.clone()` is a normal tensor. `mode=False` switches back.
+
+    >>> import chainrule as cr
+    >>> with cr.inference_mode():
+    ...     y = cr.ones(2) * 3
+    >>> y.is_inference(), (y * 2).is_inference()
+    (True, False)
+    """
 
     def __new__(cls, mode: Any = True) -> Any:
         made = object.__new__(cls)

@@ -165,11 +165,11 @@ def _why_unreached(t: Tensor, leaf: Accumulate, loss: Tensor) -> Answer:
 def _user_of(leaf: Accumulate) -> NodeBase | None:
     """Some living node that reads this leaf, found through the garbage collector's lists (a diagnosis only)."""
     for holder in gc.get_referrers(leaf):
-        if type(holder) in (Link1, Link2, Pair):
+        if isinstance(holder, (Link1, Link2, Pair)):
             return holder
         if type(holder) is tuple:
             for node in gc.get_referrers(holder):
-                if type(node) is Node and node.edges is holder:
+                if isinstance(node, Node) and node.edges is holder:
                     return node
     return None
 

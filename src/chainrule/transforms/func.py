@@ -11,7 +11,7 @@ import numpy as np
 from ..core.errors import GraphError, ShapeError
 from ..core.provenance import describe
 from ..core.pytree import tree_flatten, tree_map
-from ..core.tape import Node, Select
+from ..core.tape import NodeBase, Select
 from ..core.value import Tensor, raw_shape, wrap
 from .arguments import Chosen, as_tensors, differentiable, fit, flatten, name_of, out_leaf, with_aux
 from .forward import JVPTrace
@@ -55,7 +55,7 @@ def _gradient(func: Callable, argnums: Any, has_aux: bool, args: tuple, kwargs: 
     shape = raw_shape(value)
     if shape != ():
         at = node.node if type(node) is Select else node
-        made = f" made at {describe(at.code, at.lasti)}" if type(at) is Node else ""
+        made = f" made at {describe(at.code, at.lasti)}" if isinstance(at, NodeBase) else ""
         raise ShapeError(
             f"{what}: Expected {name_of(func)}(*args) to return a scalar Tensor, got tensor with {len(shape)} dims "
             f"(shape {shape}){made}. Maybe you wanted to use the vjp or jacrev APIs instead, or to return its .sum()?"

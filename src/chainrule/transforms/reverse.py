@@ -409,14 +409,14 @@ def _lifted(node: Node, args: tuple, ans: Any, lift: Callable | None) -> tuple[t
 def _after_free(node: Node) -> tuple[tuple, Any]:
     """Saved values of a node that an earlier backward freed: fine if it had none, else the error that says so."""
     kinds, keep_ans = node.prim.reads(len(node.edges), tuple(e is not None for e in node.edges))
-    if keep_ans or (VALUE in kinds if type(node) is Link1 else any(kinds)):
+    if keep_ans or (VALUE in kinds if isinstance(node, Link1) else any(kinds)):
         raise GraphError(
             "Trying to backward through the graph a second time (or directly access saved tensors after they have "
             f"already been freed): {node.prim.name}, recorded at {describe(node.code, node.lasti)}, freed what it had "
             "saved when backward() went through it. Write backward(retain_graph=True) the first time, or run the "
             "forward computation again."
         )
-    args = (node.x,) if type(node) is Link1 else (None,) * len(node.edges)
+    args = (node.x,) if isinstance(node, Link1) else (None,) * len(node.edges)
     return args, node.ans if isinstance(node.ans, tuple) else None
 
 

@@ -1,4 +1,4 @@
-"""Utilities beside the models: data loading and checkpointing, loaded when first used."""
+"""Utilities beside the models: data loading, checkpointing, saving and loading; imported when first used."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("data", "checkpoint"):
+    if name in ("checkpoint", "data", "packages", "serialization"):
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["checkpoint", "data", "serialization"]

@@ -1,0 +1,1 @@
+"""Three programs on real data: handwritten digits, text, and a time series. `chainrule demo NAME` runs them."""

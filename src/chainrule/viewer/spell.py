@@ -1,0 +1,155 @@
+"""Rules as trees: an engine's rule, run on values that write down what is done to them.
+
+A tree is "g" (the cotangent of the result), "ans" (the result), an argument's number as "x0", a plain number, or
+[operation, parameters, operands]. The page shows a tree as a formula and evaluates it after an edit, so what it shows,
+what it computes and what the engine does are one rule.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import Primitive
+from ..core.tape import Spec
+from ..core.value import Tensor, Trace, Tracer, wrap
+from ..ops.broadcasting import unbroadcast
+from .record import Item, plain
+
+Tree = Any  # str | float | list
+
+
+class _Word(Tracer):
+    __slots__ = ()
+    tree: Tree
+
+
+class _Spelling(Trace):
+    def word(self, tree: Tree, value: Any) -> _Word:
+        out = object.__new__(_Word)
+        out._data, out._node, out._trace, out.tree = wrap(np.asarray(value)), None, self, tree
+        return out
+
+    def process(self, prim: Primitive, args: tuple, params: dict) -> Any:
+        answer = prim.impl(np, *[plain(a) for a in args], **params)
+        tree = [prim.name, params_of(params), [self.spelled(a) for a in args]]
+        if prim.n_out == 1:
+            return self.word(tree, answer)
+        return tuple(self.word(["result", {"index": i}, [tree]], a) for i, a in enumerate(answer))
+
+    def spelled(self, x: Any) -> Tree:
+        if self.owns(x):
+            return x.tree
+        raw = plain(x)
+        if isinstance(raw, np.ndarray) and raw.ndim:
+            if raw.size == 0 or not (raw == raw.flat[0]).all():
+                raise _UnspelledError("a constant array")
+            return ["broadcast_to", {"shape": list(raw.shape)}, [number(raw.flat[0])]]
+        return number(raw)
+
+
+class _UnspelledError(Exception):
+    """This rule has no tree."""
+
+
+def number(x: Any) -> Any:
+    """A number for JSON: not-finite ones as text that the page reads back."""
+    x = x.item() if isinstance(x, (np.ndarray, np.generic)) else x
+    if isinstance(x, bool):
+        return int(x)
+    if isinstance(x, int):
+        return x if abs(x) < 2**53 else float(x)
+    if isinstance(x, float):
+        return x if np.isfinite(x) else {"number": "nan" if x != x else "inf" if x > 0 else "-inf"}
+    raise _UnspelledError(f"a value of type {type(x).__name__}")
+
+
+def params_of(params: dict) -> dict:
+    """Parameters of an operation for JSON; what has no plain form becomes {"text": ...}, which nothing can compute."""
+    return {k: _plain_param(v) for k, v in params.items()}
+
+
+def _plain_param(v: Any) -> Any:
+    if v is None or isinstance(v, (str, bool)):
+        return v
+    if isinstance(v, (int, float, np.integer, np.floating)):
+        return number(v)
+    if isinstance(v, (tuple, list)):
+        return [_plain_param(e) for e in v]
+    if isinstance(v, np.dtype) or (isinstance(v, type) and issubclass(v, np.generic)):
+        return np.dtype(v).name
+    return {"text": f"{type(v).__name__}"}
+
+
+def value_of(a: Any) -> Any:
+    """An operand for a rule: the array, the number, or a Spec where the value is not known."""
+    if not isinstance(a, Item):
+        return a
+    return a.spec if a.value is None else a.value
+
+
+def pulled(item: Item, g: Any) -> list[Any]:
+    """The engine's own cotangents for the arguments of an operation, in the arguments' shapes; None: no gradient."""
+    prim, params = item.prim, item.params
+    assert prim is not None
+    args = [value_of(a) for a in item.args]
+    needs = tuple(isinstance(a, Item) and a.wants for a in item.args)
+    if prim.joint is not None:
+        found = list(prim.joint(g, item.value, tuple(args), needs, **params))
+    else:
+        found = []
+        for i, need in enumerate(needs):
+            rule = prim.vjp[i] if need and i < len(prim.vjp) else None
+            if need and rule is None:
+                raise _no_rule(prim, i)
+            found.append(None if rule is None else rule(g, item.value, *args, **params))
+    shaped = []
+    for a, c, need in zip(item.args, found, needs, strict=False):
+        known = a.value if isinstance(a, Item) and a.value is not None else getattr(a, "spec", None)
+        if not need or c is None:
+            shaped.append(None)
+        else:
+            c = np.asarray(plain(c))
+            shaped.append(c if known is None else np.asarray(unbroadcast(c, tuple(known.shape))))
+    return shaped
+
+
+def _no_rule(prim: Primitive, i: int) -> Exception:
+    from ..core.errors import NotDifferentiableError
+
+    return NotDifferentiableError(
+        f"the derivative for '{prim.name}' with respect to argument {i} is not implemented, because it does not exist "
+        f"or is zero almost everywhere; write x.detach() where the value should be a constant"
+    )
+
+
+def trees(item: Item, g: Any) -> list[Tree | None]:
+    """For each argument the tree of its rule; None where no gradient flows or the rule cannot be written down."""
+    prim = item.prim
+    assert prim is not None
+    needs = tuple(isinstance(a, Item) and a.wants for a in item.args)
+    if prim.n_out != 1:
+        return [None] * len(needs)
+    spelling = _Spelling()
+
+    def word(tree: Tree, value: Any) -> Any:
+        return value if value is None or isinstance(value, Spec) else spelling.word(tree, value)
+
+    given = [word(f"x{i}", value_of(a)) if isinstance(a, Item) else a for i, a in enumerate(item.args)]
+    ans, cotangent = word("ans", item.value), word("g", g)
+    found: list[Tree | None] = [None] * len(needs)
+    try:
+        if prim.joint is not None:
+            results = list(prim.joint(cotangent, ans, tuple(given), needs, **item.params))
+        else:
+            results = [
+                prim.vjp[i](cotangent, ans, *given, **item.params) if need else None  # type: ignore[misc]
+                for i, need in enumerate(needs)
+            ]
+        for i, (need, c) in enumerate(zip(needs, results, strict=True)):
+            if need and c is not None:
+                found[i] = spelling.spelled(c) if isinstance(c, (Tensor, np.ndarray, np.generic, int, float)) else None
+    except Exception:  # a rule may do what only arrays can; then it is named, not spelled
+        return [None] * len(needs)
+    return found

@@ -1,0 +1,73 @@
+"""Tensors: making them, attributes, indexing, joining, arithmetic, in-place changes, the bridge to NumPy."""
+
+import numpy as np
+import torch
+
+data = [[1, 2], [3, 4]]
+x_data = torch.tensor(data)
+print(x_data, x_data.dtype, x_data.shape, x_data.device)
+np_array = np.array(data)
+x_np = torch.from_numpy(np_array)
+print(x_np, x_np.dtype)
+x_ones = torch.ones_like(x_data)
+print(f"Ones Tensor: \n {x_ones} \n")
+x_rand = torch.rand_like(x_data, dtype=torch.float)
+print(x_rand.shape, x_rand.dtype)
+shape = (2, 3)
+print(f"Ones: \n {torch.ones(shape)} \nZeros: \n {torch.zeros(shape)}")
+
+tensor = torch.rand(3, 4)
+print(f"Shape of tensor: {tensor.shape}")
+print(f"Datatype of tensor: {tensor.dtype}")
+print(f"Device tensor is stored on: {tensor.device}")
+device = torch.device("cpu")
+print(device, repr(device), device.type)
+tensor = tensor.to(device)
+
+tensor = torch.ones(4, 4)
+print("First row: ", tensor[0])
+print("First column: ", tensor[:, 0])
+print("Last column:", tensor[..., -1])
+tensor[:, 1] = 0
+print(tensor)
+t1 = torch.cat([tensor, tensor, tensor], dim=1)
+print(t1)
+y1 = tensor @ tensor.T
+y2 = tensor.matmul(tensor.T)
+y3 = torch.rand_like(tensor)
+torch.matmul(tensor, tensor.T, out=y3)
+print(torch.equal(y1, y2), torch.equal(y1, y3))
+z3 = torch.rand_like(tensor)
+torch.mul(tensor, tensor, out=z3)
+print(z3)
+agg = tensor.sum()
+print(agg.item(), type(agg.item()))
+print(f"{tensor} \n")
+tensor.add_(5)
+print(tensor)
+
+t = torch.ones(5)
+n = t.numpy()
+t.add_(1)
+print(f"t: {t}\nn: {n}")
+n = np.ones(5)
+t = torch.from_numpy(n)
+np.add(n, 1, out=n)
+print(f"t: {t}\nn: {n}")
+
+x = torch.arange(24).reshape(2, 3, 4)
+print(x.size(), x.size(0), x.ndim, x.numel(), x.stride(), x.is_contiguous(), x.transpose(0, 1).is_contiguous())
+print(x[0, 1:, ::2], x[:, [0, 2]], x[x > 20])
+print(torch.stack([x[0], x[1]], dim=-1).shape, torch.chunk(x, 3, dim=1)[1].shape, [p.shape for p in x.split([1, 3], 2)])
+print(x.float().mean(dim=(1, 2)), x.max(dim=2), x.float().std())
+print(x.view(-1, 4).permute(1, 0)[1], x.unsqueeze(0).squeeze().shape, x.flatten(1).shape)
+print(torch.where(x % 2 == 0, x, -x)[0], x.clamp(3, 7)[0], x.type(torch.float64).dtype, x.type())
+print(torch.linspace(0, 1, 5), torch.eye(3), torch.full((2, 2), 3.5), torch.empty(0), torch.zeros(2, 0))
+print(torch.tensor(3.14159), torch.tensor([1e-8, 1.0, 1e8]), torch.tensor([True, False]), torch.tensor([1 + 2j]))
+print(torch.tensor([float("nan"), float("inf"), -float("inf"), 1.5]), torch.arange(2000), torch.arange(0, 1, 0.25))
+print(torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.int32), torch.ones(2, dtype=torch.bfloat16))
+print(len(x), x.tolist()[1][2], 5 in x, torch.is_tensor(x), isinstance(x, torch.Tensor), bool(torch.tensor(1)))
+for row in torch.eye(2):
+    print(row)
+a, b = torch.tensor([1.0, 2.0])
+print(a, b, float(a), int(b), f"{a:.2f}", round(float(b), 1))
