@@ -12,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 
 $(STAMP): pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[learn,jit,test]'
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[learn,jit,bfloat16,test]'
 	touch $(STAMP)
 
 demo: $(STAMP)
