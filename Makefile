@@ -1,6 +1,6 @@
 # make demo: a small network learns handwritten digits; report in chainrule-demo/digits/index.html.
 # make test: the tests that need no other autodiff library.
-# Both make the project's own environment in .venv first, and again only when pyproject.toml changed.
+# Both make the project's own environment in .venv first, and again only when pyproject.toml or this file changed.
 
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test docs lint bench clean
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml Makefile
 	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[learn,jit,bfloat16,test]'
 	touch $(STAMP)
