@@ -292,3 +292,37 @@ def test_loader_errors_are_torchs():
 def test_custom_collate():
     loader = D.DataLoader(Squares(4), batch_size=2, collate_fn=first)
     assert list(loader) == [(0, 0.0), (2, 4.0)]
+
+
+class Counting(D.IterableDataset):
+    """Numbers below n, shared among the workers as PyTorch's documentation does it."""
+
+    def __init__(self, n, fails_at=None):
+        self.n, self.fails_at = n, fails_at
+
+    def __iter__(self):
+        info = D.get_worker_info()
+        first, step = (0, 1) if info is None else (info.id, info.num_workers)
+        for i in range(first, self.n, step):
+            if i == self.fails_at:
+                raise KeyError(f"sample {i} is broken")
+            yield i
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 3])
+def test_workers_share_a_stream(workers):
+    batches = [b.tolist() for b in D.DataLoader(Counting(10), batch_size=2, num_workers=workers)]
+    assert sorted(sum(batches, [])) == list(range(10))
+    if workers == 2:
+        assert batches == [[0, 2], [1, 3], [4, 6], [5, 7], [8], [9]]  # in turn, each worker its own batches
+    assert sorted(D.DataLoader(Counting(5), batch_size=None, num_workers=workers)) == list(range(5))
+
+
+def test_an_error_in_a_stream_reaches_the_loop():
+    with pytest.raises(KeyError, match="sample 3 is broken"):
+        list(D.DataLoader(Counting(10, fails_at=3), batch_size=2, num_workers=2))
+
+
+def test_a_stream_can_be_left_early():
+    loader = D.DataLoader(Counting(10**9), batch_size=2, num_workers=2)
+    assert next(iter(loader)).tolist() == [0, 2]

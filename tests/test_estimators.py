@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -143,7 +144,7 @@ def test_early_stopping_keeps_the_best_on_held_out_data(cls):
     model = cls(early_stopping=True, **options).fit(X, y)
     assert model.n_iter_ < 300 and len(model.validation_scores_) == model.n_iter_
     assert model.best_validation_score_ == max(model.validation_scores_) > 0.8
-    with pytest.raises(ValueError, match="validation set is too small"):
+    with pytest.raises(ValueError, match="validation set is too small" if cls in REGRESSORS else "number of classes"):
         cls(early_stopping=True, validation_fraction=0.01).fit(X[:20], y[:20])
 
 
@@ -253,12 +254,6 @@ def test_without_scikit_learn_the_error_names_the_extra():
     env = {"PYTHONPATH": sys_path()}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env)
     assert "pip install 'chainrule[learn]'" in done.stdout, done.stderr
-
-
-def sys_path() -> str:
-    import os
-
-    return os.pathsep.join(p for p in sys.path if p)
 
 
 # ---- the articles' rows and bugs ------------------------------------------------------------------------------------

@@ -18,6 +18,14 @@ from chainrule.optim import lr_scheduler
 from chainrule.utils.data import DataLoader, Dataset
 
 
+@pytest.fixture(autouse=True)
+def interrupts():
+    """Ctrl-C interrupts, also where the tests were started in the background and inherited that it does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def stopped_and_resumed(tmp_path, step: int, **more) -> None:
     model, made, history = go(tmp_path / "whole", **more)
     go(tmp_path / "parts", callbacks=[StopAt(step)], **more)

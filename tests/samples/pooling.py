@@ -111,3 +111,23 @@ for n in (1, 2, 3):
         unpooled(n),
         Bad((x, np.zeros((1, 1, *(3,) * n), int), 2), RuntimeError, "Expected shape of indices to be same"),
     )
+
+
+def fractional(n):
+    def samples(rng):
+        x, drawn = distinct(rng, 2, 3, *(7, 6, 5)[:n]), rng.uniform(0, 1, (2, 3, n))
+        found = [Sample((x, 2, 3), {"_random_samples": drawn}, grad=(0,), vmap=False)]
+        found.append(Sample((x, (3, 2, 2)[:n], None, (0.5,) * n), {"_random_samples": drawn}, grad=(0,), vmap=False))
+        found.append(Sample((x, 2, 3, None, True), {"_random_samples": drawn}, grad=(0,), vmap=False))
+        return [*found, Sample((x[0], 2, 1), {"_random_samples": drawn[:1]}, grad=(0,), vmap=False)]
+
+    return samples
+
+
+for n in (2, 3):
+    case(
+        F + f"fractional_max_pool{n}d",
+        fractional(n),
+        Bad((np.ones((1, 1, *(4, 4, 4)[:n])), 3, 3), ValueError, "too large for the input"),
+        Bad((np.ones((1, 1, *(4, 4, 4)[:n])), 2), ValueError, "either an output_size or an output_ratio"),
+    )

@@ -142,7 +142,11 @@ class Network(BaseEstimator):
         try:
             for _ in range(epochs):
                 self._epoch(rows, target, weight, dtype)
-                if self._settled(held_out) or (self.solver == "lbfgs" and self._calls >= self.max_fun):
+                if self._settled(held_out):
+                    break
+                if self.solver == "lbfgs" and self._calls >= self.max_fun:
+                    message = f"L-BFGS has computed the loss max_fun={self.max_fun} times and hasn't converged yet"
+                    warnings.warn(message, ConvergenceWarning, stacklevel=3)
                     break
             else:
                 if not partial:

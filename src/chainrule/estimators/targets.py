@@ -94,7 +94,7 @@ class Classification(ClassifierMixin):
         return len(self.classes_)
 
     def _strata(self, target: np.ndarray) -> np.ndarray | None:
-        return None if self._multilabel else target
+        return None if self._multilabel else self.classes_[target]
 
     def _target_tensor(self, target: np.ndarray, dtype: Any) -> Any:
         return from_numpy(target.astype(dtype if self._multilabel else np.int64))

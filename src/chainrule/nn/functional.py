@@ -122,6 +122,7 @@ from ..ops.patches import (
     pixel_unshuffle,
     unfold,
 )
+from ..ops.fractional_pooling import fractional_max_pool2d, fractional_max_pool3d
 from ..ops.pooling import (
     avg_pool1d,
     avg_pool2d,
@@ -184,6 +185,8 @@ def upsample(
 
 
 __all__ = [
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",

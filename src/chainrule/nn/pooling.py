@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.errors import ArgumentError
 from . import functional as F  # noqa: N812
 from .conv import spread
 from .module import Module
@@ -250,3 +251,43 @@ class AdaptiveAvgPool3d(_AdaptiveNd):
     """Means of windows that give the output size asked for."""
 
     n, kind = 3, "avg"
+
+
+class _FractionalNd(Module):
+    n = 2
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Any = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if output_size is None and output_ratio is None:
+            raise ArgumentError(f"{name} requires specifying either an output size, or a pooling ratio")
+        if output_size is not None and output_ratio is not None:
+            raise ArgumentError("only one of output_size and output_ratio may be specified")
+        self.kernel_size, self.output_size, self.output_ratio = kernel_size, output_size, output_ratio
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+
+    def forward(self, input: Any) -> Any:
+        pool = getattr(F, f"fractional_max_pool{self.n}d")
+        return pool(
+            input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices, self._random_samples
+        )
+
+
+class FractionalMaxPool2d(_FractionalNd):
+    """Largest values of windows at pseudo-random places of images (Graham 2014)."""
+
+    n = 2
+
+
+class FractionalMaxPool3d(_FractionalNd):
+    """Largest values of windows at pseudo-random places of volumes (Graham 2014)."""
+
+    n = 3

@@ -113,6 +113,40 @@ def _load(indices: Any, seed: int, worker: int) -> Any:
     return _fetch(_worker_state["dataset"], indices, _worker_state["collate"])
 
 
+def _batches(stream: Any, batch_size: int | None, drop_last: bool, collate: Callable) -> Iterator[Any]:
+    """Batches of a stream of samples, or its samples one by one if there is no batching."""
+    if batch_size is None:
+        yield from (collate(x) for x in stream)
+        return
+    batch: list = []
+    for x in stream:
+        batch.append(x)
+        if len(batch) == batch_size:
+            yield collate(batch)
+            batch = []
+    if batch and not drop_last:
+        yield collate(batch)
+
+
+def _stream_in_worker(payload: bytes, seed: int, worker: int, queue: Any) -> None:
+    """A worker's own pass over a stream: its batches go into the queue as (kind, value), the last is ("end", None)."""
+    global _worker
+    from ...ops.random import manual_seed
+
+    content = pickle.loads(payload)
+    _worker = WorkerInfo(worker, content["num_workers"], seed + worker, content["dataset"])
+    manual_seed(seed + worker)
+    np.random.seed((seed + worker) % 2**32)
+    try:
+        if content["init"] is not None:
+            content["init"](worker)
+        for batch in _batches(content["dataset"], content["batch_size"], content["drop_last"], content["collate"]):
+            queue.put(("batch", batch))
+        queue.put(("end", None))
+    except Exception as error:
+        queue.put(("error", error))
+
+
 class DataLoader:
     """Iterates over a dataset in batches.
 
@@ -194,7 +228,7 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         if self.streaming:
-            return self._stream()
+            return self._stream_parallel() if self.num_workers else self._stream()
         return self._parallel() if self.num_workers else self._sequential()
 
     def _seed(self) -> int:
@@ -212,43 +246,80 @@ class DataLoader:
                 yield list(indices)
 
     def _stream(self) -> Iterator[Any]:
-        if self.batch_size is None:
-            yield from (self.collate_fn(x) for x in self.dataset)
-            return
-        batch: list = []
-        for x in self.dataset:
-            batch.append(x)
-            if len(batch) == self.batch_size:
-                yield self.collate_fn(batch)
-                batch = []
-        if batch and not self.drop_last:
-            yield self.collate_fn(batch)
+        return _batches(self.dataset, self.batch_size, self.drop_last, self.collate_fn)
+
+    def _stream_parallel(self) -> Iterator[Any]:
+        """Each worker passes over its own copy of the stream (see get_worker_info); their batches come in turn."""
+        base, payload, context = self._seed(), self._payload(), self._context()
+        queues = [context.Queue(self.prefetch_factor or 2) for _ in range(self.num_workers)]
+        processes = [
+            context.Process(target=_stream_in_worker, args=(payload, base, i, q), daemon=True)
+            for i, q in enumerate(queues)
+        ]
+        for process in processes:
+            process.start()
+        try:
+            alive = deque(range(self.num_workers))
+            while alive:
+                worker = alive.popleft()
+                kind, value = self._next_of(worker, queues[worker], processes[worker])
+                if kind == "error":
+                    raise value
+                if kind == "batch":
+                    alive.append(worker)
+                    yield value
+        finally:
+            for process in processes:
+                process.terminate()
+                process.join()
+
+    def _next_of(self, worker: int, queue: Any, process: Any) -> Any:
+        from queue import Empty
+        from time import monotonic
+
+        until = monotonic() + self.timeout if self.timeout else None
+        while True:
+            try:
+                return queue.get(timeout=0.5)
+            except Empty:
+                if not process.is_alive() and queue.empty():
+                    raise RuntimeError(
+                        f"DataLoader worker {worker} exited unexpectedly with code {process.exitcode}; run it with "
+                        f"num_workers=0 to see why"
+                    ) from None
+                if until is not None and monotonic() > until:
+                    raise RuntimeError(f"DataLoader timed out after {self.timeout} seconds") from None
 
     def _sequential(self) -> Iterator[Any]:
         self._seed()
         for indices in self._places():
             yield _fetch(self.dataset, indices, self.collate_fn)
 
-    def _parallel(self) -> Iterator[Any]:
-        import multiprocessing
-
-        base = self._seed()
+    def _payload(self) -> bytes:
+        """What workers are sent."""
         content = {
             "dataset": self.dataset,
             "collate": self.collate_fn,
             "init": self.worker_init_fn,
             "num_workers": self.num_workers,
+            "batch_size": self.batch_size,
+            "drop_last": self.drop_last,
         }
         try:
-            payload = pickle.dumps(content)
+            return pickle.dumps(content)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise ArgumentError(
                 f"DataLoader with num_workers={self.num_workers} sends the dataset and collate_fn to other processes, "
                 f"and pickle refuses one of them: {error}. Define them at module level, or write num_workers=0."
             ) from error
-        context = multiprocessing.get_context(
-            self.multiprocessing_context or ("fork" if os.name == "posix" else "spawn")
-        )
+
+    def _context(self) -> Any:
+        import multiprocessing
+
+        return multiprocessing.get_context(self.multiprocessing_context or ("fork" if os.name == "posix" else "spawn"))
+
+    def _parallel(self) -> Iterator[Any]:
+        base, payload, context = self._seed(), self._payload(), self._context()
         workers = self.num_workers
         with ProcessPoolExecutor(workers, context, _start_worker, (payload,)) as pool:
             waiting: deque = deque()
