@@ -312,7 +312,7 @@ class Counting(D.IterableDataset):
 @pytest.mark.parametrize("workers", [0, 1, 2, 3])
 def test_workers_share_a_stream(workers):
     batches = [b.tolist() for b in D.DataLoader(Counting(10), batch_size=2, num_workers=workers)]
-    assert sorted(sum(batches, [])) == list(range(10))
+    assert sorted(itertools.chain(*batches)) == list(range(10))
     if workers == 2:
         assert batches == [[0, 2], [1, 3], [4, 6], [5, 7], [8], [9]]  # in turn, each worker its own batches
     assert sorted(D.DataLoader(Counting(5), batch_size=None, num_workers=workers)) == list(range(5))

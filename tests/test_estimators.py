@@ -144,7 +144,7 @@ def test_early_stopping_keeps_the_best_on_held_out_data(cls):
     model = cls(early_stopping=True, **options).fit(X, y)
     assert model.n_iter_ < 300 and len(model.validation_scores_) == model.n_iter_
     assert model.best_validation_score_ == max(model.validation_scores_) > 0.8
-    with pytest.raises(ValueError, match="validation set is too small" if cls in REGRESSORS else "number of classes"):
+    with pytest.raises(ValueError, match="validation set is too small"):
         cls(early_stopping=True, validation_fraction=0.01).fit(X[:20], y[:20])
 
 
@@ -251,7 +251,7 @@ def test_fitting_leaves_the_default_generator_alone():
 def test_without_scikit_learn_the_error_names_the_extra():
     program = "import sys; sys.modules['sklearn'] = None\ntry: from chainrule.articles.s3 import MLPRegressor"
     program += "\nexcept ImportError as e: print(e)"
-    env = {"PYTHONPATH": sys_path()}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env)
     assert "pip install 'chainrule[learn]'" in done.stdout, done.stderr
 

@@ -85,6 +85,7 @@ from ..ops.embedding import (
 from ..ops.exponential import (
     sigmoid,
 )
+from ..ops.fractional_pooling import fractional_max_pool2d, fractional_max_pool3d
 from ..ops.hyperbolic import (
     tanh,
 )
@@ -122,7 +123,6 @@ from ..ops.patches import (
     pixel_unshuffle,
     unfold,
 )
-from ..ops.fractional_pooling import fractional_max_pool2d, fractional_max_pool3d
 from ..ops.pooling import (
     avg_pool1d,
     avg_pool2d,

@@ -84,9 +84,9 @@ def fractional_max_pool2d(
 ) -> Any:
     """Maxima of windows of `kernel_size` at pseudo-random places of images ((N,) C, H, W); (..., out H, out W).
 
-    Give `output_size`, or `output_ratio` in (0, 1). With `return_indices` also the places of the maxima in the flattened
-    image. `_random_samples` (N, C, 2), uniform in [0, 1), fix the places. Raises ValueError for wrong arguments. (Graham
-    2014, Fractional max-pooling.)
+    Give `output_size`, or `output_ratio` in (0, 1). With `return_indices` also the places of the maxima in the
+    flattened image. `_random_samples` (N, C, 2), uniform in [0, 1), fix the places. Raises ValueError for wrong
+    arguments. (Graham 2014, Fractional max-pooling.)
 
     >>> import chainrule as cr
     >>> cr.nn.functional.fractional_max_pool2d(cr.rand(1, 1, 7, 7), 2, output_ratio=0.6).shape
