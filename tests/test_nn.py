@@ -370,7 +370,24 @@ def test_every_torch_module_is_there_or_known_to_be_absent():
     containers = {"ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "NLLLoss2d", "RNNBase", "RNNCellBase"}
     unpools = {f"MaxUnpool{n}d" for n in (1, 2, 3)}
     lazy = {n for n in names if n.startswith("Lazy")}
-    assert names - absent - tested - containers - unpools - lazy == set()
+    fractional = {f"FractionalMaxPool{n}d" for n in (2, 3)}
+    assert names - absent - tested - containers - unpools - lazy - fractional == set()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("n", [2, 3])
+def test_fractional_pooling_is_torchs_for_the_same_samples(n):
+    torch = pytest.importorskip("torch")
+    rng = rng_of("fractional", n)
+    a, drawn = rng.normal(size=(2, 3, *[7] * n)), rng.uniform(size=(2, 3, n))
+    found = []
+    for lib in (cr, torch):
+        pool = getattr(lib.nn, f"FractionalMaxPool{n}d")(
+            2, output_size=4, return_indices=True, _random_samples=lib.tensor(drawn)
+        )
+        found.append([raw(x) for x in pool(lib.tensor(a))])
+    for ours, theirs in zip(*found, strict=True):
+        assert np.array_equal(ours, theirs)
 
 
 @pytest.mark.oracle
