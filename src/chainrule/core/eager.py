@@ -194,7 +194,18 @@ class Packed:
 
 
 def bind_general(prim: Primitive, args: tuple, params: dict) -> Any:
-    """The path for tracers, staging, saved-tensor hooks and subclasses of Tensor."""
+    """The path for tracers, staging, saved-tensor hooks, profiles and subclasses of Tensor."""
+    profile = state.profile
+    if profile is None:
+        return _bind_general(prim, args, params)
+    profile.begin("forward", prim.name, *here(2))
+    try:
+        return _bind_general(prim, args, params)
+    finally:
+        profile.end()
+
+
+def _bind_general(prim: Primitive, args: tuple, params: dict) -> Any:
     top = None
     for x in args:
         if isinstance(x, Tracer) and (top is None or x._trace.level > top.level):

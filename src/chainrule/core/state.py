@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from itertools import count
+from typing import Any
 
 RECORD, NO_GRAD, GENERAL = 0, 1, 2
 
@@ -38,11 +39,12 @@ class State(threading.local):
         self.saved_hooks: tuple = ()  # stack of (pack, unpack)
         self.saving: tuple[str, str] = ("", "")  # while pack runs: (operation that made the value, that which keeps it)
         self.anomaly: bool = False
+        self.profile: Any = None  # explain.profile's record while one is taken
 
     def refresh(self) -> None:
         """Recompute `mode` after any other field changed."""
         before = self.mode
-        if self.stage is not None or self.saved_hooks:
+        if self.stage is not None or self.saved_hooks or self.profile is not None:
             self.mode = GENERAL
         else:
             self.mode = RECORD if self.grad_enabled else NO_GRAD

@@ -5,7 +5,8 @@ from .derive import derive
 from .graph import graph
 from .memory import memory
 from .paths import paths
+from .profile import profile
 from .source import source
 from .trace import trace
 
-__all__ = ["derive", "graph", "memory", "paths", "source", "trace", "show"]
+__all__ = ["derive", "graph", "memory", "paths", "profile", "source", "trace", "show"]

@@ -107,6 +107,62 @@ class _Recorder(Trace):
         return out
 
 
+class _Word(Tracer):
+    __slots__ = ()
+    said: tuple[str, int]
+
+
+class _Speller(Trace):
+    """Runs a rule on values that write down what is done to them: (text, strength of its weakest operator)."""
+
+    def word(self, said: tuple[str, int], value: Any) -> Any:
+        t = object.__new__(_Word)
+        t._data, t._node, t._trace, t.said = wrap(np.asarray(value)), None, self, said
+        return t
+
+    def say(self, x: Any) -> tuple[str, int]:
+        if self.owns(x):
+            return x.said
+        raw = np.asarray(_raw(x))
+        if raw.ndim and not (raw.size and (raw == raw.flat[0]).all()):
+            raise ValueError("a constant array has no short spelling")
+        number = f"{raw.flat[0]:.4g}" if raw.dtype.kind in "fiub" else str(raw.flat[0])
+        return number, 1 if number.startswith("-") else 4
+
+    def process(self, prim: Any, args: tuple, params: dict) -> Any:
+        said = [self.say(a) for a in args]
+        answer = prim.impl(np, *[_raw(a) for a in args], **params)
+        return self.word(_joined(prim, said), answer)
+
+
+def _joined(prim: Any, said: list[tuple[str, int]]) -> tuple[str, int]:
+    def at(i: int, least: int) -> str:
+        return said[i][0] if said[i][1] >= least else f"({said[i][0]})"
+
+    match prim.name, len(said):
+        case "mul", 2:
+            one = [i for i in (0, 1) if said[i][0] == "1"]
+            return said[1 - one[0]] if one else (f"{at(0, 2)} {at(1, 3)}", 2)
+        case "div", 2:
+            return f"{at(0, 2)} / {at(1, 3)}", 2
+        case "add", 2:
+            return f"{at(0, 1)} + {at(1, 2)}", 1
+        case "sub", 2:
+            return f"{at(0, 1)} - {at(1, 2)}", 1
+        case "neg", 1:
+            return f"-{at(0, 2)}", 1
+    return f"{prim.name}({', '.join(t for t, _ in said)})", 4
+
+
+def _spelled(rule: Callable, otherwise: str) -> str:
+    """What `rule(speller)` writes down; `otherwise` where a rule does what only arrays can."""
+    speller = _Speller()
+    try:
+        return speller.say(rule(speller))[0]
+    except Exception:  # a rule may look into its arrays; then it is named, not spelled
+        return otherwise
+
+
 def _raw(x: Any) -> Any:
     while isinstance(x, _Tensor):
         x = x._data
@@ -172,7 +228,19 @@ def trace(f: Callable, *args: Any) -> TraceTable:
             tangent[id(out)] = got
             used = ", ".join(dict.fromkeys(name[id(a)] + "'" for a in given if rec.owns(a)))
             value = np.zeros_like(_raw(out)) if got is None else got
-            rows.append(Row(f"tangent x{k + 1}", name[id(out)] + "'", f"{prim.name}'({used})", value))
+            formula = f"{prim.name}'({used})"
+            if prim.jvp is not None and used:
+
+                def rule(sp: Any, prim: Any = prim, given: Any = given, params: Any = params, out: Any = out) -> Any:
+                    def say(a: Any, mark: str = "") -> Any:
+                        return sp.word((name[id(a)] + mark, 4), _raw(a))
+
+                    tangents = tuple(say(a, "'") if rec.owns(a) else None for a in given)
+                    plain = [say(a) if rec.owns(a) else _raw(a) for a in given]
+                    return prim.jvp(prim, tangents, say(out), *plain, **params)
+
+                formula = _spelled(rule, formula)
+            rows.append(Row(f"tangent x{k + 1}", name[id(out)] + "'", formula, value))
     adjoint = {id(result): np.ones_like(_raw(result))}
     rows.append(Row("adjoint", name[id(result)] + "\u0304", "seed", adjoint[id(result)]))
     for _, prim, given, params, out, values in reversed(steps):
@@ -188,5 +256,14 @@ def trace(f: Callable, *args: Any) -> TraceTable:
             adjoint[id(a)] = c if before is None else before + c
             s = name[id(a)] + "\u0304"
             term = f"{name[id(out)]}\u0304 \u2202{name[id(out)]}/\u2202{name[id(a)]}"
+
+            def back(
+                sp: Any, prim: Any = prim, given: Any = given, params: Any = params, out: Any = out, i: int = i, g: Any = g
+            ) -> Any:
+                plain = [sp.word((name[id(b)], 4), _raw(b)) if rec.owns(b) else _raw(b) for b in given]
+                bar = sp.word((name[id(out)] + "\u0304", 4), g)
+                return pull(prim, i, bar, sp.word((name[id(out)], 4), _raw(out)), plain, params)
+
+            term = _spelled(back, term)
             rows.append(Row("adjoint", s, term if before is None else f"{s} + {term}", adjoint[id(a)]))
     return TraceTable(tuple(rows))

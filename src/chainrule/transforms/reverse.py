@@ -45,7 +45,7 @@ def sweep(
     leaves: dict[Accumulate, Any] = {}
     owned: set[int] = set()  # creation numbers whose pending cotangent is an array nobody else holds
     captured: dict[int, Any] = {}
-    anomaly = state.anomaly
+    anomaly, profile = state.anomaly, state.profile
 
     for node, ct in roots:
         if useful is not None and id(node) not in useful:
@@ -61,7 +61,7 @@ def sweep(
             heappush(heap, (-seq, node))
 
     node = None  # the newest node with a pending cotangent `g` may be held here, outside of heap and pending
-    simple = useful is None and not create and not anomaly
+    simple = useful is None and not create and not anomaly and profile is None
     written = log.last
     while True:
         if node is None:
@@ -178,6 +178,8 @@ def sweep(
             args, ans = _after_free(node)
         if seq < written:
             _check_all_unwritten(node, args, ans)
+        if profile is not None:
+            profile.begin("backward", prim.name, node.code, node.lasti)
         if create or (meta is not None and meta.packed):
             args, ans = _lifted(node, args, ans, lift if create else None)
         if not retain:
@@ -238,6 +240,8 @@ def sweep(
                 heappush(heap, (-edge.seq, edge))
                 continue
             _arrived(edge, c, c is not g, leaves, pending, heap, owned)
+        if profile is not None:
+            profile.end()
         if node is not None:
             g = held
     for leaf, ct in leaves.items():

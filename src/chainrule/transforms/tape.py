@@ -155,7 +155,7 @@ class TapeTrace(Level):
                     lifted = True
             raws.append(a)
         enabled = state.grad_enabled
-        if not lifted and state.stage is None:
+        if not lifted and state.stage is None and state.profile is None:
             try:
                 ans = prim.impl(np, *raws, **params)
             except (ValueError, TypeError, IndexError, OverflowError):
