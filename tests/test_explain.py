@@ -57,3 +57,19 @@ def test_memory_ledger():
 def test_trace_of_a_constant_is_an_error():
     with pytest.raises(TypeError):
         explain.trace(lambda x: 3, 1.0)
+
+
+def test_trace_rows_are_spelled_by_the_rules():
+    import chainrule as cr
+
+    found = cr.explain.trace(lambda a, b: cr.log(a) + a * b - cr.sin(b), 2.0, 5.0)
+    tangents = [r.formula for r in found.table("tangent x1")][2:]
+    assert tangents == ["v₋₁' / v₋₁", "v₋₁' v₀ + v₀' v₋₁", "v₀' cos(v₀)", "v₁' + v₂'", "v₄' - v₃'"]
+    bar = "\u0304"
+    adjoints = [r.formula for r in found.table("adjoint")][5:]
+    assert adjoints == [
+        f"v₃{bar} cos(v₀)",
+        f"v₂{bar} v₀",
+        f"v₀{bar} + v₂{bar} v₋₁",
+        f"v₋₁{bar} + v₁{bar} / v₋₁",
+    ]

@@ -140,18 +140,24 @@ def _joined(prim: Any, said: list[tuple[str, int]]) -> tuple[str, int]:
         return said[i][0] if said[i][1] >= least else f"({said[i][0]})"
 
     match prim.name, len(said):
-        case "mul", 2:
+        case ("mul" | "mul0"), 2:
             one = [i for i in (0, 1) if said[i][0] == "1"]
             return said[1 - one[0]] if one else (f"{at(0, 2)} {at(1, 3)}", 2)
-        case "div", 2:
+        case ("div" | "div0"), 2:
             return f"{at(0, 2)} / {at(1, 3)}", 2
         case "add", 2:
+            if said[1][0].startswith("-"):
+                return f"{at(0, 1)} - {said[1][0][1:]}", 1
             return f"{at(0, 1)} + {at(1, 2)}", 1
         case "sub", 2:
             return f"{at(0, 1)} - {at(1, 2)}", 1
         case "neg", 1:
             return f"-{at(0, 2)}", 1
     return f"{prim.name}({', '.join(t for t, _ in said)})", 4
+
+
+def _plus(a: str, b: str) -> str:
+    return f"{a} - {b[1:]}" if b.startswith("-") else f"{a} + {b}"
 
 
 def _spelled(rule: Callable, otherwise: str) -> str:
@@ -257,13 +263,11 @@ def trace(f: Callable, *args: Any) -> TraceTable:
             s = name[id(a)] + "\u0304"
             term = f"{name[id(out)]}\u0304 \u2202{name[id(out)]}/\u2202{name[id(a)]}"
 
-            def back(
-                sp: Any, prim: Any = prim, given: Any = given, params: Any = params, out: Any = out, i: int = i, g: Any = g
-            ) -> Any:
+            def back(sp: Any, prim=prim, given=given, params=params, out=out, i=i, g=g) -> Any:
                 plain = [sp.word((name[id(b)], 4), _raw(b)) if rec.owns(b) else _raw(b) for b in given]
                 bar = sp.word((name[id(out)] + "\u0304", 4), g)
                 return pull(prim, i, bar, sp.word((name[id(out)], 4), _raw(out)), plain, params)
 
             term = _spelled(back, term)
-            rows.append(Row("adjoint", s, term if before is None else f"{s} + {term}", adjoint[id(a)]))
+            rows.append(Row("adjoint", s, term if before is None else _plus(s, term), adjoint[id(a)]))
     return TraceTable(tuple(rows))
