@@ -415,3 +415,8 @@ def test_autograd_functional_create_graph_and_strict():
         fn.vjp(lambda x: x * 2, t(X))
     with pytest.raises(RuntimeError, match="invalid size"):
         fn.hvp(f, t(X), t([1.0]))
+
+
+def test_gradient_of_a_complex_result_is_refused():
+    with pytest.raises(RuntimeError, match="only for real scalar outputs but got torch.complex64"):
+        F.grad(lambda x: x * (1 + 2j))(cr.tensor(2.0))

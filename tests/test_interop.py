@@ -39,6 +39,26 @@ def test_an_array_inside_a_transformation_is_refused():
         cr.func.vmap(lambda x: x * np.asarray(x))(cr.ones(2))
 
 
+@pytest.mark.parametrize("door", [np.asarray, lambda x: x.numpy(), lambda x: np.r_[x, x], np.from_dlpack])
+def test_an_array_of_a_dual_number_is_refused(door):
+    """The tangent would be lost, and the derivative be silently zero."""
+    x = cr.tensor([1.0, 2.0])
+    with pytest.raises((RuntimeError, BufferError), match="carries a tangent"):
+        cr.func.jvp(lambda x: cr.tensor(door(x)).sum(), (x,), (x,))
+    with cr.autograd.forward_ad.dual_level(), pytest.raises((RuntimeError, BufferError), match="carries a tangent"):
+        door(cr.autograd.forward_ad.make_dual(x, x))
+    assert cr.func.jvp(lambda x: (x * x.detach().numpy()).sum(), (x,), (x,))[1] == 5
+
+
+def test_numpys_spellings_of_to_and_clone():
+    x = cr.tensor([1.5, 2.0], requires_grad=True)
+    assert x.astype(np.int64).tolist() == [1, 2]
+    y = x.astype(float) * x.copy()
+    assert y.dtype == cr.float64
+    (g,) = cr.autograd.grad(y.sum(), x)
+    assert g.tolist() == [3.0, 4.0]
+
+
 def test_saving_and_loading(tmp_path):
     np.save(tmp_path / "t.npy", cr.arange(3))
     assert np.load(tmp_path / "t.npy").tolist() == [0, 1, 2]

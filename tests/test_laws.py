@@ -285,6 +285,36 @@ def test_second_derivative_is_the_difference_of_gradients(case):
             close(got, want, scale, "second derivative", 5e-5)
 
 
+@law()
+def test_gradient_is_linear_in_the_cotangent(case):
+    """Its derivative by the cotangent has the cotangent's dtype and, applied to the cotangent, gives the gradient."""
+    for number, sample, leaves, by in differentiable(case):
+        if not sample.second:
+            continue
+        with h.naming(case, number, sample):
+            inputs = h.tensors(leaves, by)
+            outs = h.outputs(case, sample, inputs)
+            use = h.recorded(outs)
+            if not h.finite([h.raw(y) for y in outs]):
+                continue
+            cts = h.cotangents((case.name, number), outs)
+            seeds = [cr.tensor(cts[k], requires_grad=True) for k in use]
+            mine = [inputs[i] for i in by]
+            first = cr.autograd.grad([outs[k] for k in use], mine, seeds, create_graph=True, allow_unused=True)
+            weights = h.cotangents((case.name, number, 2), mine)
+            pairs = [(g, cr.tensor(w)) for g, w in zip(first, weights, strict=True) if g is not None and g.requires_grad]
+            if not pairs:
+                continue
+            found = cr.autograd.grad([g for g, _ in pairs], seeds, [w for _, w in pairs], allow_unused=True)
+            got = 0.0
+            for seed, back in zip(seeds, found, strict=True):
+                if back is not None:
+                    assert back.dtype == seed.dtype, f"derivative by the cotangent is {back.dtype}, not {seed.dtype}"
+                    got += h.inner(h.raw(back), h.raw(seed))
+            want = sum(h.inner(h.raw(w), h.raw(g)) for g, w in pairs)
+            close(got, want, sum(float(np.abs(h.raw(g)).sum()) for g, _ in pairs), "derivative by the cotangent", 1e-6)
+
+
 # ---- transformations ------------------------------------------------------------------------------------------------
 
 

@@ -201,6 +201,10 @@ for _f in UFUNCS_2:
     CALLS[_f] = (getattr(np, _f), M, N.T)
 for _f in SPECIAL:
     CALLS[f"special.{_f}"] = (getattr(scipy.special, _f), M)
+for _f in ("gamma", "exp10", "log_expit"):
+    CALLS[f"special.{_f}"] = (getattr(scipy.special, _f), M - 1.3)
+for _f in ("beta", "betaln", "rel_entr", "kl_div", "huber", "pseudo_huber"):
+    CALLS[f"special.{_f}"] = (getattr(scipy.special, _f), M + 2.0, N.T + 2.0)
 FLAT = {"unique", "histogram", "floor_divide", "heaviside"}  # no derivative: asking for one is an error
 CALLS["arccosh"] = (np.arccosh, M + 1.5)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ChainruleError, GraphError
 from ..core.value import Tensor
-from ..tensor.attributes import concrete
+from ..tensor.attributes import concrete, refuse_to_lose
 from .api import ROOT
 
 
@@ -17,23 +17,13 @@ class ExportError(ChainruleError, BufferError, RuntimeError):
     """A tensor cannot be handed over through DLPack."""
 
 
-def _recorded(t: Any) -> bool:
-    """Is `t`, or the value it stands for at some level below, recorded?"""
-    while isinstance(t, Tensor):
-        if t._node is not None:
-            return True
-        t = t._data
-    return False
-
-
 def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     """The values as an ndarray, sharing memory unless another dtype or a copy is asked for.
 
     Raises:
-        GraphError: the tensor requires grad; an array would lose what is recorded.
+        GraphError: the tensor requires grad or carries a tangent; an array would lose it.
     """
-    if _recorded(self):
-        raise GraphError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    refuse_to_lose(self, "numpy()")
     data = np.asarray(concrete(self, "conversion to a NumPy array"))
     if dtype is not None and np.dtype(dtype) != data.dtype:
         if copy is False:
@@ -50,8 +40,10 @@ def dlpack(
     Raises:
         ExportError (BufferError): the tensor requires grad, or another device is asked for.
     """
-    if _recorded(self):
-        raise ExportError("Can't export tensors that require gradient, use tensor.detach()")
+    try:
+        refuse_to_lose(self, "__dlpack__()")
+    except GraphError as error:
+        raise ExportError(f"Can't export tensors that require gradient, use tensor.detach(): {error}") from None
     if dl_device is not None and tuple(map(int, dl_device)) != (1, 0):
         raise ExportError(f"Can't export a tensor in main memory to DLPack device {tuple(dl_device)}")
     data = np.asarray(concrete(self, "__dlpack__()"))

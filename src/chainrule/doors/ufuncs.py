@@ -69,9 +69,50 @@ def _sign(x: Any) -> Any:
     return cr.sgn(x) if raw_dtype(x).kind == "c" else cr.sign(x)
 
 
+def _gamma_sign(x: Any) -> Any:
+    return cr.where((x < 0) & (cr.floor(x).remainder(2) == 1), -1.0, 1.0)
+
+
+def _gamma(x: Any) -> Any:
+    return _gamma_sign(x) * cr.exp(cr.lgamma(x))
+
+
+def _betaln(a: Any, b: Any) -> Any:
+    a, b = tensor_of(a), tensor_of(b)
+    return cr.lgamma(a) + cr.lgamma(b) - cr.lgamma(a + b)
+
+
+def _beta(a: Any, b: Any) -> Any:
+    a, b = tensor_of(a), tensor_of(b)
+    return _gamma_sign(a) * _gamma_sign(b) * _gamma_sign(a + b) * cr.exp(_betaln(a, b))
+
+
+def _rel_entr(x: Any, y: Any) -> Any:
+    x, y = tensor_of(x), tensor_of(y)
+    edge = cr.where((x == 0) & (y >= 0), 0.0, np.inf)
+    return cr.where((x > 0) & (y > 0), x * cr.log(x / y), edge)
+
+
+def _kl_div(x: Any, y: Any) -> Any:
+    return _rel_entr(x, y) - x + y
+
+
+def _huber(delta: Any, r: Any) -> Any:
+    delta, r = tensor_of(delta), tensor_of(r)
+    size = cr.abs(r)
+    return cr.where(delta < 0, np.inf, cr.where(size <= delta, 0.5 * r * r, delta * (size - 0.5 * delta)))
+
+
+def _pseudo_huber(delta: Any, r: Any) -> Any:
+    delta, r = tensor_of(delta), tensor_of(r)
+    return delta * delta * (cr.sqrt(1 + cr.square(r / delta)) - 1)
+
+
 COMPOSED: dict[str, Callable] = {
     "cbrt": _cbrt, "divmod": _divmod, "modf": _modf, "vecdot": _vecdot, "matvec": _matvec, "vecmat": _vecmat,
-    "sign": _sign,
+    "sign": _sign, "gamma": _gamma, "beta": _beta, "betaln": _betaln, "rel_entr": _rel_entr, "kl_div": _kl_div,
+    "huber": _huber, "pseudo_huber": _pseudo_huber, "exp10": lambda x: cr.pow(10.0, x),
+    "log_expit": lambda x: cr.nn.functional.logsigmoid(x), "_zeta": lambda x, q: cr.special.zeta(x, q),
 }  # fmt: skip
 
 
@@ -106,7 +147,8 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
     name = ufunc.__name__
     op = counterpart(name)
     if op is None:
-        raise no_door(f"numpy.{name}")
+        library = "numpy" if getattr(np, name, None) is ufunc else "scipy.special"
+        raise no_door(f"{library}.{name}")
     out = kwargs.pop("out", None)
     if method == "__call__":
         return _call(name, op, inputs, out, kwargs)

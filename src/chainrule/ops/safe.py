@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.dtypes import F32, F64
 from ..core.primitive import Primitive
+from ..core.value import raw_dtype
 from .kits import elementwise
 
 ndarray = np.ndarray
@@ -72,11 +73,23 @@ div0_p = elementwise(
 )
 
 
+def _alike(x: Any, y: Any) -> tuple[Any, Any]:
+    """The operands, a real one made complex if the other is: the cotangent that comes back to it is then real again."""
+    if isinstance(y, (int, float)):
+        return x, y
+    a, b = raw_dtype(x), raw_dtype(y)
+    if (a.kind == "c") == (b.kind == "c"):
+        return x, y
+    from .shape import cast_p
+
+    return (x, cast_p(y, dtype=a)) if a.kind == "c" else (cast_p(x, dtype=b), y)
+
+
 def _function(prim: Primitive, impl: Any) -> Any:
     def function(x: Any, y: Any) -> Any:
         if type(x) is ndarray and type(y) is ndarray:  # in backward(): no need to look for tensors
             return impl(np, x, y)
-        return prim(x, y)
+        return prim(*_alike(x, y))
 
     function.__name__ = function.__qualname__ = prim.name
     function.__doc__ = prim.doc

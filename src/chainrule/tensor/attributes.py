@@ -86,6 +86,19 @@ def concrete(x: Tensor, what: str) -> np.ndarray:
     return raw
 
 
+def refuse_to_lose(x: Any, what: str) -> None:
+    """Refuse to hand out bare numbers while a derivative of `x`, at any level, would be lost with them."""
+    while isinstance(x, Tensor):
+        if x._node is not None:
+            raise GraphError(f"Can't call {what} on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if getattr(x, "_tangent", None) is not None:
+            raise GraphError(
+                f"Can't call {what} on Tensor that carries a tangent (forward mode): the array would lose it. "
+                f"Use tensor.detach().numpy() instead."
+            )
+        x = x._data
+
+
 Tensor.shape = property(lambda self: Size(self._data.shape), doc="Sizes of the dimensions.")  # type: ignore[attr-defined]
 Tensor.ndim = property(lambda self: len(self._data.shape), doc="Number of dimensions.")  # type: ignore[attr-defined]
 
@@ -265,10 +278,28 @@ class TensorAttributes:
         return concrete(self, "tolist()").tolist()
 
     def numpy(self: Any, *, force: bool = False) -> np.ndarray:
-        """The NumPy array, sharing memory. Refused while the tensor requires grad, unless force=True."""
-        if self._node is not None and not force:
-            raise GraphError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        """The NumPy array, sharing memory. Refused while the tensor requires grad or carries a tangent, unless force=True."""
+        if not force:
+            refuse_to_lose(self, "numpy()")
         return np.asarray(concrete(self, "numpy()"))
+
+    def astype(self: Any, dtype: Any, *, copy: bool = True) -> Tensor:
+        """The values in another dtype, NumPy's spelling of `to(dtype)`; recorded. `copy=False` may share memory.
+
+        >>> import chainrule as cr
+        >>> cr.tensor([1.5, 2.0]).astype(int)
+        tensor([1, 2])
+        """
+        return self.to(dtype, copy=copy)
+
+    def copy(self: Any) -> Tensor:
+        """A copy with memory of its own, NumPy's spelling of `clone()`; recorded.
+
+        >>> import chainrule as cr
+        >>> cr.tensor([1.5, 2.0]).copy()
+        tensor([1.5000, 2.0000])
+        """
+        return self.clone()
 
     def __bool__(self: Any) -> bool:
         data = concrete(self, "bool()")

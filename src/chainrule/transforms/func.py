@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtypes import from_numpy_dtype
 from ..core.errors import GraphError, ShapeError
 from ..core.provenance import describe
 from ..core.pytree import tree_flatten, tree_map
 from ..core.tape import NodeBase, Select
-from ..core.value import Tensor, raw_shape, wrap
+from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .arguments import Chosen, as_tensors, differentiable, fit, flatten, name_of, out_leaf, with_aux
 from .forward import JVPTrace
 from .jacobian import hessian, hvp, jacfwd, jacrev
@@ -59,6 +60,12 @@ def _gradient(func: Callable, argnums: Any, has_aux: bool, args: tuple, kwargs: 
         raise ShapeError(
             f"{what}: Expected {name_of(func)}(*args) to return a scalar Tensor, got tensor with {len(shape)} dims "
             f"(shape {shape}){made}. Maybe you wanted to use the vjp or jacrev APIs instead, or to return its .sum()?"
+        )
+    if raw_dtype(value).kind == "c":
+        raise GraphError(
+            f"{what}: grad can be implicitly created only for real scalar outputs but got "
+            f"{from_numpy_dtype(raw_dtype(value))} from {name_of(func)}. Write the .real part of what it returns, or "
+            f"vjp with a complex cotangent."
         )
     cts: list = [None] * len(values)
     if node is not None:
