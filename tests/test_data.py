@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import namedtuple
 
 import numpy as np
@@ -201,7 +202,7 @@ def test_unpicklable_datasets_are_explained():
     dataset = Squares()
     dataset.f = lambda: 1
     with pytest.raises(ValueError, match="Define them at module level, or write num_workers=0"):
-        list(D.DataLoader(dataset, num_workers=1))
+        list(D.DataLoader(dataset, num_workers=1, multiprocessing_context="spawn"))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -326,3 +327,25 @@ def test_an_error_in_a_stream_reaches_the_loop():
 def test_a_stream_can_be_left_early():
     loader = D.DataLoader(Counting(10**9), batch_size=2, num_workers=2)
     assert next(iter(loader)).tolist() == [0, 2]
+
+
+def test_drawing_with_replacement_without_end_takes_no_memory():
+    sampler = D.RandomSampler(range(10), replacement=True, num_samples=10**10)
+    assert len(list(itertools.islice(sampler, 3000))) == 3000 and len(sampler) == 10**10
+
+
+@pytest.mark.skipif(os.name != "posix", reason="workers are forked where the system can")
+@pytest.mark.parametrize("iterable", [False, True])
+def test_forked_workers_inherit_lambdas_and_local_classes(iterable):
+    class Local(D.IterableDataset if iterable else D.Dataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, i):
+            return i
+
+        def __iter__(self):
+            return iter(range(4))
+
+    loader = D.DataLoader(Local(), batch_size=2, num_workers=1, collate_fn=lambda b: [x * 10 for x in b])
+    assert list(loader) == [[0, 10], [20, 30]]

@@ -93,3 +93,38 @@ def test_errors_of_dual_tensors():
             fw.make_dual(cr.tensor([1]), t([1.0]))
     with pytest.raises(RuntimeError, match="none was entered"):
         fw.exit_dual_level()
+
+
+def test_unpack_dual_gives_back_the_tangent_that_was_given():
+    tangent = t([1.0, 2.0, 3.0])
+    with fw.dual_level():
+        d = fw.make_dual(t(X), tangent)
+        assert fw.unpack_dual(d).tangent is tangent
+        d *= 2
+        close(fw.unpack_dual(d).tangent, [2.0, 4.0, 6.0])
+
+
+def test_function_with_its_context_in_forward_pushes_tangents_of_recorded_values():
+    class Exp(cr.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.result = cr.exp(x)
+            ctx.save_for_backward(ctx.result)
+            return ctx.result
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.saved_tensors[0]
+
+        @staticmethod
+        def jvp(ctx, tangent):
+            return tangent * ctx.result
+
+    x = t(X, requires_grad=True)
+    with fw.dual_level():
+        primal, tangent = fw.unpack_dual(Exp.apply(fw.make_dual(x, t([1.0, 2.0, 3.0])) * 2))
+    close(tangent, 2 * np.array([1.0, 2.0, 3.0]) * np.exp(2 * np.asarray(X)))
+    (by_primal,) = cr.autograd.grad(primal.sum(), x, retain_graph=True)
+    close(by_primal, 2 * np.exp(2 * np.asarray(X)))
+    (by_tangent,) = cr.autograd.grad(tangent.sum(), x)
+    close(by_tangent, 4 * np.array([1.0, 2.0, 3.0]) * np.exp(2 * np.asarray(X)))

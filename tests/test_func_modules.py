@@ -51,6 +51,16 @@ def test_gauss_newton_is_j_transposed_h_j(problem):
     np.testing.assert_allclose(np.concatenate([found[k].numpy().reshape(-1) for k in v]), direct, rtol=1e-8, atol=1e-10)
 
 
+def test_empirical_fisher_is_the_mean_of_the_samples_outer_products(problem):
+    module, loss, x, y = problem
+    v = direction(module)
+    grads = F.per_sample_grads(module, loss, x, y)
+    rows = np.concatenate([grads[k].numpy().reshape(5, -1) for k in v], axis=1)
+    direct = rows.T @ (rows @ np.concatenate([v[k].numpy().reshape(-1) for k in v])) / 5
+    found = F.fisher_product(module, loss, v, x, y)
+    np.testing.assert_allclose(np.concatenate([found[k].numpy().reshape(-1) for k in v]), direct, rtol=1e-8, atol=1e-10)
+
+
 def test_ensembles_run_under_vmap():
     models = [nn.Linear(3, 2) for _ in range(4)]
     params, buffers = F.stack_module_state(models)

@@ -308,3 +308,23 @@ def test_modules_start_with_torchs_spread(text):
         if q.numel() > 400 or q.std() == 0:
             assert raw(p).std() == pytest.approx(q.std().item(), rel=0.1, abs=1e-12), name
             assert raw(p).mean() == pytest.approx(q.mean().item(), abs=0.1 * q.std().item() + 1e-12), name
+
+
+def test_parametrized_tensors_are_kept_within_cached():
+    class Twice(cr.nn.Module):
+        def forward(self, x):
+            calls.append(1)
+            return x * 2
+
+    calls = []
+    layer = cr.nn.Linear(2, 2)
+    parametrize.register_parametrization(layer, "weight", Twice())
+    calls.clear()
+    with parametrize.cached():
+        with parametrize.cached():
+            assert layer.weight is layer.weight
+        assert len(calls) == 1
+        (layer.weight * layer.weight).sum().backward()
+        assert len(calls) == 1
+    assert layer.weight is not layer.weight
+    assert layer.parametrizations.weight.original.grad.allclose(8 * layer.parametrizations.weight.original)

@@ -56,6 +56,7 @@ SETTINGS: dict[str, list[dict]] = {
     "ASGD": [{"lr": 0.1}, {"lr": 0.1, "t0": 5, "lambd": 0.01, "weight_decay": 0.1, "alpha": 0.5}],
     "Adafactor": [{"lr": 0.1}, {"lr": 0.1, "weight_decay": 0.1, "d": 2.0, "beta2_decay": -0.5}, {"maximize": True}],
     "LBFGS": [
+        {"line_search_fn": "strong_wolfe", "max_iter": 2},
         {"max_iter": 3},
         {"max_iter": 4, "history_size": 2, "lr": 0.5},
         {"max_iter": 4, "line_search_fn": "strong_wolfe"},
@@ -425,3 +426,50 @@ def test_training_a_model_lowers_the_loss():
     assert loss.item() < 5e-3
     assert math.isclose(optimizer.param_groups[0]["lr"], 0, abs_tol=1e-12)
     assert int(average.n_averaged) == 250
+
+
+def test_step_hooks_run_once_where_a_subclass_overrides_step():
+    class Mine(cr.optim.SGD):
+        def step(self, closure=None):
+            log.append("step")
+            return super().step(closure)
+
+    log = []
+    p = cr.ones(2, requires_grad=True)
+    for kind in (Mine, cr.optim.LBFGS):
+        optimizer = kind([p], lr=0.1)
+        optimizer.register_step_pre_hook(lambda o, args, kwargs: log.append(args[0] is o))
+        optimizer.register_step_post_hook(lambda o, args, kwargs: log.append("post"))
+
+        def closure(optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = (p * p).sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+    assert log == [True, "step", "post", True, "post"]
+
+
+def test_schedule_that_moves_before_its_optimizer_warns():
+    optimizer = cr.optim.SGD([cr.ones(2, requires_grad=True)], lr=0.1)
+    schedule = cr.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    with pytest.warns(UserWarning, match=r"before `optimizer.step\(\)`"):
+        schedule.step()
+    schedule.step()  # only the first
+    other = cr.optim.SGD([cr.ones(2, requires_grad=True)], lr=0.1)
+    schedule = cr.optim.lr_scheduler.ExponentialLR(other, 0.5)
+    other.step()
+    schedule.step()
+
+
+def test_schedule_may_ask_whether_step_called_it():
+    class Asking(cr.optim.lr_scheduler.LRScheduler):
+        def get_lr(self):
+            asked.append(self._get_lr_called_within_step)
+            return [group["lr"] for group in self.optimizer.param_groups]
+
+    asked = []
+    schedule = Asking(cr.optim.SGD([cr.ones(2, requires_grad=True)], lr=0.1))
+    schedule.get_lr()
+    assert asked == [True, False]

@@ -130,3 +130,8 @@ def test_profiles():
         cr.set_printoptions(profile="default")
     with pytest.raises(ValueError, match="profile"):
         cr.set_printoptions(profile="tiny")
+
+
+def test_tensors_made_in_inference_mode_print_as_tensors():
+    with cr.inference_mode():
+        assert repr(cr.ones(2) * 2) == "tensor([2., 2.])"

@@ -25,8 +25,14 @@ FACTS = {
         "w 2.6868", "b 2.1777", "AddBackward0", "MulBackward0",
     ],
     "s2": ["a: data   2.0, grad   6.0", "b: data  -3.0, grad  -4.0", "-6.0 -3.0 -8.0"],
-    "s3": ["∂f/∂X = (a ⊙ exp(X b)) bᵀ", "df/dw₁ = -w₃ a", "df/da = -(w₃ w₁ + w₄ w₂)", "dz/dx 4.0 dz/dy 1.0"],
-    "s4": ["11.652", "-0.284", "1.716", "176 times", "[8.0] [8.0]", "before it runs: None"],
+    "s3": [
+        "∂f/∂X = (a ⊙ exp(X b)) bᵀ", "df/dw₁ = -w₃ a", "df/da = -(w₃ w₁ + w₄ w₂)", "dz/dx 4.0 dz/dy 1.0",
+        "w1 (2, 5) agrees: True", "Epoch: 1, Loss: 0.1",
+    ],
+    "s4": [
+        "11.652", "-0.284", "1.716", "176 times", "[8.0] [8.0]", "before it runs: None",
+        "order: ['x1', 'Ln', 'x2', 'Mul', 'Add', 'Sin', 'Sub']",
+    ],
 }  # fmt: skip
 
 
@@ -44,10 +50,34 @@ def test_programs_of_a_page_run(page):
     with contextlib.redirect_stdout(printed), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a fit that is stopped early
         for code in programs(page):
-            exec(compile(code, str(page), "exec"), names)
+            exec(compile(code, f"<{page.name}>", "exec"), names)
     text = re.sub(r"\[ +", "[", re.sub(r"  +(?=\d+\.)", " ", printed.getvalue())) + printed.getvalue()
     for fact in FACTS.get(page.stem, []):
         assert fact in text, fact
+    assert not re.search(r" False$", text, re.M), "a comparison on the page does not hold"
+
+
+FENCED = re.compile(r"^( *)```[^\n]*\n.*?^\1```$", re.M | re.S)
+BOTH = [ROOT / "README.md", *PAGES]
+
+
+@pytest.mark.parametrize("page", BOTH, ids=lambda p: p.stem)
+def test_the_chinese_page_has_the_same_programs_headings_formulas_and_numbers(page):
+    assert page.with_suffix(".zh.md").exists(), f"{page.stem}.zh.md is missing: translate {page.name}"
+    english, chinese = (p.read_text("utf-8") for p in (page, page.with_suffix(".zh.md")))
+    assert [m[0] for m in FENCED.finditer(english)] == [m[0] for m in FENCED.finditer(chinese)]
+    english, chinese = (FENCED.sub("", text) for text in (english, chinese))
+    for what, pattern in {
+        "levels of headings": r"^#+(?= )",
+        "pictures": r"!\[[^]]*\]\((.*?)\)",
+        "figures in tables": r"(?<=\| )[-\d. |]+(?= \|$)",
+        "rows of tables": r"^\|",
+        "boxes": r"^!!! \w+",
+        "formulas on lines of their own": r"^\\\[[^]]*\\\]$",
+    }.items():
+        found = [re.findall(pattern, text, flags=re.M) for text in (english, chinese)]
+        assert found[0] == found[1], what
+    assert re.search("[\u4e00-\u9fff]", chinese)
 
 
 @pytest.mark.slow
@@ -62,4 +92,6 @@ def test_the_site_builds_without_warnings(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     page = (tmp_path / "articles" / "s4.html").read_text("utf-8")
     assert "<math" in page and "<svg" in page
+    chinese = (tmp_path / "zh" / "articles" / "s4.html").read_text("utf-8")
+    assert 'lang="zh"' in chinese and "自动微分" in chinese and 'href="../../articles/s4.html"' in chinese
     assert not re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=.https?:", page), "the page asks the network"

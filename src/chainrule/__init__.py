@@ -52,6 +52,7 @@ from .ops.comparison import *
 from .ops.complex import *
 from .ops.contraction import *
 from .ops.convolution import *
+from .ops.copies import *
 from .ops.ctc import *
 from .ops.diagonal import *
 from .ops.distance import *
@@ -62,8 +63,10 @@ from .ops.extrema import *
 from .ops.histograms import *
 from .ops.hyperbolic import *
 from .ops.indexing import *
+from .ops.index_reduce import *
 from .ops.joining import *
 from .ops.losses import *
+from .ops.low_rank import *
 from .ops.masks import *
 from .ops.matrix import *
 from .ops.normalization import *
@@ -101,6 +104,9 @@ from .tensor.devices import (
     set_num_threads,
     use_deterministic_algorithms,
 )
+from .tensor.layouts import *
+from .tensor.layouts import *
+from .tensor.legacy import *
 from .tensor.modes import (
     enable_grad,
     inference_mode,
@@ -109,8 +115,12 @@ from .tensor.modes import (
     no_grad,
     set_grad_enabled,
 )
+from .tensor.older import *
 from .tensor.printing import get_printoptions, printoptions, set_printoptions
 from .tensor.random import fork_rng
+from .tensor.settings import *
+from .tensor.sizes import *
+from .tensor.storage import as_strided_, resize_as_
 from .tensor.why import where as where_made
 from .tensor.why import why_nan, why_none
 
@@ -121,16 +131,23 @@ from .tensor import conversion as _conversion
 from .tensor import creation as _creation
 from .tensor import hooks as _hooks
 from .tensor import inplace as _inplace
+from .tensor import layouts as _layouts
 from .tensor import methods as _methods
 from .tensor import operators as _operators
+from .tensor import outs as _outs
 from .tensor import printing as _printing
 from .tensor import random as _random
+from .tensor import sizes as _sizes
+from .tensor import storage as _storage
 
 _methods.attach_families()
 _operators.attach_operators(globals(), {"add": _add, "sub": _sub, "div": _div, "neg": _neg})
-for _part in (_inplace, _hooks, _autograd, _creation, _conversion, _random, _printing, _doors):
+for _part in (
+    *(_inplace, _hooks, _autograd, _creation, _conversion, _random, _printing, _doors, _layouts, _sizes, _storage),
+):
     _part.install()
 _methods.attach_functions(globals())
+_outs.attach(globals())
 
 __version__ = "0.1.0"
 
@@ -144,8 +161,9 @@ double, half, cfloat, cdouble, long, short = float64, float16, complex64, comple
 from .core.dtypes import bool_ as bool, float32 as float, int32 as int  # noqa: E402
 
 _NAMESPACES = (
-    *("amp", "array_api", "articles", "backends", "cuda", "estimators", "explain", "fft", "func", "graph", "linalg"),
-    *("methods", "nn", "optim", "random", "special", "train", "utils"),
+    *("accelerator", "amp", "array_api", "articles", "backends", "cuda", "distributed", "distributions", "estimators"),
+    *("explain", "fft", "func", "graph", "linalg", "methods", "mps", "nn", "optim", "random", "special", "testing"),
+    *("train", "utils", "xpu"),
 )
 # names from modules that few programs need
 _LAZY = {"save": ".utils.serialization", "load": ".utils.serialization", "vmap": ".func"}
@@ -156,4 +174,6 @@ def __getattr__(name: str) -> object:
         return _import_module(f".{name}", __name__)
     if name in _LAZY:
         return getattr(_import_module(_LAZY[name], __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .core.absent import instead
+
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{instead(name)}")

@@ -9,7 +9,8 @@ from .core.pytree import (
     tree_structure,
     tree_unflatten,
 )
-from .transforms.control import associative_scan, cond, fori_loop, map, scan, while_loop
+from .transforms.associative import associative_scan
+from .transforms.control import cond, fori_loop, map, scan, while_loop
 from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.func import (
     grad,
@@ -28,6 +29,7 @@ from .transforms.func import (
 from .transforms.implicit import custom_linear_solve, fixed_point, root
 from .transforms.minimise import MinimizeResult, minimize
 from .transforms.modules import (
+    fisher_product,
     functional_call,
     ggn_product,
     module_hessian,
@@ -45,6 +47,7 @@ __all__ = [
     "custom_jvp",
     "custom_linear_solve",
     "custom_vjp",
+    "fisher_product",
     "fixed_point",
     "fori_loop",
     "functional_call",

@@ -101,6 +101,33 @@ def one(low, high, with_complex, with_ints, with_special):
 for _name, _row in ONE.items():
     case(_name, one(*_row), NOT_TENSOR, rtol=1e-5 if _name in ("special.log_ndtr", "special.erfcx") else 1e-6)
 
+def by_scipy(name, order=None):
+    """The function of scipy.special, of whole order if that is given."""
+
+    def function(x):
+        import scipy.special
+
+        found = getattr(scipy.special, name)
+        return found(x) if order is None else found(order, x)
+
+    return function
+
+
+# torch has values of these, but no derivatives
+for _name, _low, _high, _reference in (
+    ("bessel_j0", -3, 5, by_scipy("jv", 0)),
+    ("bessel_j1", -3, 5, by_scipy("jv", 1)),
+    ("bessel_y0", 0.4, 5, by_scipy("yn", 0)),
+    ("bessel_y1", 0.4, 5, by_scipy("yn", 1)),
+    ("modified_bessel_k0", 0.4, 4, by_scipy("kn", 0)),
+    ("modified_bessel_k1", 0.4, 4, by_scipy("kn", 1)),
+    ("scaled_modified_bessel_k0", 0.4, 4, by_scipy("kve", 0)),
+    ("scaled_modified_bessel_k1", 0.4, 4, by_scipy("kve", 1)),
+    ("spherical_bessel_j0", -3, 5, lambda x: np.sinc(np.asarray(x) / np.pi)),
+    ("airy_ai", -3, 3, lambda x: __import__("scipy.special").special.airy(x)[0]),
+):
+    case(f"special.{_name}", one(_low, _high, False, False, False), NOT_TENSOR, torch=None, reference=_reference)
+
 case(
     "special.polygamma", lambda rng: [Sample((n, arrays(rng, (3,), low=0.4)[0])) for n in (0, 1, 2)], torch="polygamma"
 )

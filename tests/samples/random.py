@@ -33,6 +33,19 @@ case(
     Bad((-ONES,), RuntimeError, "invalid Poisson rate"),
 )
 case(
+    "binomial",
+    lambda rng: [
+        still(ONES * 3, np.zeros((2, 3))),
+        still(np.array(5.0), np.array(1.0)),
+        still(ONES, np.ones(3)),
+        still(np.zeros((0, 2)), np.zeros((0, 2))),
+        still(ONES.astype(np.float32), np.ones((2, 3), np.float32)),
+    ],
+    Bad((-ONES, ONES), RuntimeError, "must not be negative"),
+    Bad((ONES, ONES * 2), RuntimeError, "exceed 1"),
+    Bad((np.ones(2, np.int64), np.ones(2)), RuntimeError, "one floating dtype"),
+)
+case(
     "normal",
     lambda rng: [still(ONES, 0.0), still(2.0, np.zeros(3)), still(ONES, np.zeros((2, 3))), still(1.5, 0.0, (2, 2))],
     Bad((ONES, -1.0), RuntimeError, "std >= 0.0"),

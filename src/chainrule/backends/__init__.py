@@ -1,5 +1,5 @@
 """PyTorch's torch.backends: settings of libraries that are not used here; none is available."""
 
-from . import cudnn, mps
+from . import cuda, cudnn, mps
 
-__all__ = ["cudnn", "mps"]
+__all__ = ["cuda", "cudnn", "mps"]

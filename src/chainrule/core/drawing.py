@@ -11,6 +11,7 @@ from typing import Any
 
 from .errors import ArgumentError
 from .provenance import describe, here
+from .state import state
 
 
 class _Running(threading.local):
@@ -37,6 +38,8 @@ def drawn(name: str, draw: Callable[[tuple], Any], shape: tuple) -> Any:
     Inside vmap with randomness="different", one draw for each example, as a batched tensor; with "same", one draw for
     all; with "error" this raises.
     """
+    if state.recorder is not None:
+        return state.recorder.draw(lambda: drawn(name, draw, shape))
     levels = []
     for trace in running.stack:
         if trace.randomness == "error":

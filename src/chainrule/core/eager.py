@@ -6,6 +6,7 @@ the same functions on raw arrays (backward) and on tensors or tracers (higher or
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable
 from sys import _getframe
@@ -15,12 +16,14 @@ import numpy as np
 
 from . import primitive as primitive_module
 from .dtypes import F32, F64, category, default, is_inexact, result_dtype
-from .errors import ArgumentTypeError, ChainruleError, DTypeError, GraphError, ShapeError
+from .errors import ArgumentTypeError, ChainruleError, DTypeError, GraphError, ShapeError, UnsupportedDTypeError
+from .exits import left
 from .primitive import SPEC, VALUE, Primitive
 from .provenance import describe, here, last, user_frame
 from .state import next_seq, special, state
-from .tape import Accumulate, Link1, Link2, Node, Pair, Select, Spec
+from .tape import Accumulate, Light, Link1, Link2, Node, Pair, Select, Spec
 from .value import InferenceTensor, Memory, Tensor, Tracer, new_object, raw_dtype, raw_shape, wrap
+from .writes import times_written
 
 ndarray = np.ndarray
 asarray = np.asarray
@@ -72,6 +75,8 @@ def finish(prim: Primitive, args: Any, raws: Any, edges: Any, params: dict, ans:
             register_view(out, args[0], prim, params)
         elif out._node is None and state.grad_enabled is False:
             note_cut(out, edges)
+        elif recorded and out._node is None:
+            left(prim.name, edges, 4)
         return out
     ans = tuple(asarray(a) if isinstance(a, (np.generic, int, float)) else a for a in ans)
     outs = tuple(wrap(a) for a in ans)
@@ -94,12 +99,8 @@ def note_cut(out: Tensor, edges: Any) -> None:
     """Remember why and where recording stopped, for why_none; a result of inference mode becomes one in kind."""
     if state.inference and state.stage is None:
         out.__class__ = InferenceTensor
-    for e in edges:
-        if e is not None:
-            code, lasti = here(3)
-            out._why_cut = ("no_grad", code, lasti)
-            if type(e) is Accumulate:
-                e.cut = (code, lasti)
+    if edges and any([e is not None for e in edges]):
+        out._why_cut = ("no_grad", *left("no_grad", edges, 4))
 
 
 def make_node(prim: Primitive, raws: Any, edges: Any, params: dict, ans: Any) -> Node | Link1:
@@ -122,7 +123,7 @@ def make_node(prim: Primitive, raws: Any, edges: Any, params: dict, ans: Any) ->
         node.x = args[0]
         node.edge = edges[0]
     else:
-        node = new_object(Node)
+        node = new_object(Node if keep_ans or VALUE in kinds else Light)
         node.args = tuple(args)
         node.edges = tuple(edges)
         node.shapes = None
@@ -155,16 +156,29 @@ def pack_saved(node: Node) -> None:
     depth = state.saved_hooks
     state.saved_hooks = ()
     state.refresh()
+
+    def packed(a: ndarray, like: Any = None) -> Packed:
+        before = times_written(a)
+        handle = pack(wrap(a))
+        if times_written(a) != before:
+            raise GraphError(
+                "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook can "
+                "not be modified by in-place operations: return a new tensor, for example x + 1 instead of x.add_(1)."
+            )
+        return Packed(handle, unpack, like)
+
     try:
         args = list(node.args or ())
         for i, (a, edge) in enumerate(zip(args, node.edges, strict=False)):
             if isinstance(a, ndarray):
                 state.saving = (maker(edge), node.prim.name)
-                args[i] = Packed(pack(wrap(a)), unpack)
+                args[i] = packed(a)
         node.args = tuple(args)
+        state.saving = (node.prim.name, node.prim.name)
         if isinstance(node.ans, ndarray):
-            state.saving = (node.prim.name, node.prim.name)
-            node.ans = Packed(pack(wrap(node.ans)), unpack)
+            node.ans = packed(node.ans)
+        elif isinstance(node.ans, tuple):
+            node.ans = tuple([packed(a, a) if isinstance(a, ndarray) else a for a in node.ans])
     finally:
         state.saving = ("", "")
         state.saved_hooks = depth
@@ -183,10 +197,12 @@ def maker(edge: Any) -> str:
 class Packed:
     """A saved array in the form that a user's pack hook gave it."""
 
-    __slots__ = ("handle", "unpack")
+    __slots__ = ("dtype", "handle", "shape", "unpack")
 
-    def __init__(self, handle: Any, unpack: Callable) -> None:
+    def __init__(self, handle: Any, unpack: Callable, like: Any = None) -> None:
         self.handle, self.unpack = handle, unpack
+        if like is not None:  # one of several results, whose shape has to stay known
+            self.shape, self.dtype = like.shape, like.dtype
 
     def get(self) -> Any:
         found = self.unpack(self.handle)
@@ -206,7 +222,9 @@ def bind_general(prim: Primitive, args: tuple, params: dict) -> Any:
 
 
 def _bind_general(prim: Primitive, args: tuple, params: dict) -> Any:
-    top = None
+    top = state.recorder
+    if top is not None and not prim.effect and not any(isinstance(x, Tensor) for x in args):
+        top = None
     for x in args:
         if isinstance(x, Tracer) and (top is None or x._trace.level > top.level):
             top = x._trace
@@ -381,7 +399,7 @@ def elementwise_call(prim: Primitive, args: tuple, promotes: str) -> Any:
     """
     if promotes != "float arrays":
         top = _trace_of_floats(args)
-        if top is not None:
+        if top is not None and (state.recorder is None or top.level > state.recorder.level):
             return top.process(prim, args, {})
     for x in args:
         if not (
@@ -410,9 +428,12 @@ def _trace_of_floats(args: tuple) -> Any:
         kind = type(x)
         if kind is float or kind is int:
             continue
-        while kind is not ndarray and isinstance(x, Tensor):
-            if kind is not Tensor and isinstance(x, Tracer) and (top is None or x._trace.level > top.level):
-                top = x._trace
+        while kind is not ndarray:
+            if kind is not Tensor:
+                if not isinstance(x, Tensor):
+                    break
+                if isinstance(x, Tracer) and (top is None or x._trace.level > top.level):
+                    top = x._trace
             x = x._data
             kind = type(x)
         found = getattr(x, "dtype", None)
@@ -644,9 +665,21 @@ def _plans(prim: Primitive) -> tuple:
     return tuple(plans)
 
 
-def write_out(out: Tensor, result: Tensor) -> Tensor:
-    """The `out=` argument of PyTorch's functions: write `result` into `out` and return it."""
-    if out._node is not None or result._node is not None:
+def write_out(out: Tensor, result: Tensor, quiet: bool = False) -> Tensor:
+    """The `out=` argument of PyTorch's functions: write `result` into `out`, resized with a warning, and return it."""
+    if not isinstance(out, Tensor):
+        raise ArgumentTypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+    if isinstance(out, Tracer) or isinstance(result, Tracer):
+        raise GraphError(
+            "Trying to use forward AD or another transformation with an out= function, that does not support it: "
+            "assign the result instead"
+        )
+    if type(out) is InferenceTensor and not state.inference:
+        raise GraphError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed: write into a clone(), or assign "
+            "the result instead of out="
+        )
+    if state.grad_enabled and (out._node is not None or result._node is not None):
         raise DTypeError(
             "functions with out=... arguments don't support automatic differentiation, but one of the arguments "
             "requires grad; assign the result instead"
@@ -660,6 +693,14 @@ def write_out(out: Tensor, result: Tensor) -> Tensor:
     if out._data.shape == data.shape:
         out._data[...] = data
     else:
+        if out._data.size and not quiet:
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape {list(out._data.shape)}, which "
+                f"does not match the required output shape {list(data.shape)}. Write out.resize_(0) before, if the "
+                f"memory may be given up, or make `out` of the right shape.",
+                UserWarning,
+                stacklevel=4,
+            )
         out._data = np.array(data, dtype=out._data.dtype)
     return out
 
@@ -687,4 +728,4 @@ def operand_error(prim: Primitive, raws: Any, params: dict, error: Exception) ->
     text = f"{prim.name}: {error} (operands: {seen}; arguments: {params}){place}"
     if kind is not None:
         return kind(text)
-    return DTypeError(text) if isinstance(error, TypeError) else ShapeError(text)
+    return UnsupportedDTypeError(text) if isinstance(error, TypeError) else ShapeError(text)

@@ -42,7 +42,7 @@ class DimensionError(ChainruleError, IndexError, ValueError):
     """A dimension (axis) number is out of range or given twice."""
 
 
-class IndexingError(ChainruleError, IndexError):
+class IndexingError(ChainruleError, IndexError, RuntimeError):
     """An index is out of bounds or of a kind that cannot index."""
 
 
@@ -58,7 +58,15 @@ class GraphError(ChainruleError, RuntimeError):
     """The recorded graph cannot answer what was asked of it (freed, not recorded, not reachable)."""
 
 
-class NotDifferentiableError(ChainruleError, RuntimeError):
+class IntegerInputError(GraphError, DTypeError, ValueError):
+    """A derivative was asked with respect to an argument of integer or bool dtype."""
+
+
+class FunctionError(LocatedError, RuntimeError, TypeError, ValueError):
+    """A function given to a transformation takes or returns what the transformation cannot use."""
+
+
+class NotDifferentiableError(ChainruleError, NotImplementedError):
     """A derivative was asked of an operation or dtype that has none."""
 
 
@@ -67,4 +75,11 @@ class TracedValueError(ChainruleError, RuntimeError, TypeError):
 
 
 class LinAlgError(ChainruleError, RuntimeError, ValueError):
-    """A matrix has no decomposition or solution of the kind asked for (singular, not positive definite ...)."""
+    """A matrix has no decomposition or solution of the kind asked for (singular, not positive definite ...).
+
+    A RuntimeError, as in PyTorch.
+
+    >>> import chainrule as cr
+    >>> issubclass(cr.linalg.LinAlgError, RuntimeError)
+    True
+    """

@@ -28,16 +28,17 @@ def user_frame(frame: FrameType) -> FrameType:
     """The nearest frame at or above `frame` that is not chainrule's own code (the outermost if all are)."""
     while True:
         name = frame.f_code.co_filename
-        if name in KNOWN_USER:
-            return frame
         if name not in _INSIDE:
+            if name in KNOWN_USER:
+                return frame
             if not name.startswith(PACKAGE):
                 KNOWN_USER.add(name)
                 return frame
             _INSIDE.add(name)
-        if frame.f_back is None:
+        back = frame.f_back
+        if back is None:
             return frame
-        frame = frame.f_back
+        frame = back
 
 
 def here(depth: int = 1) -> tuple[CodeType, int]:

@@ -36,6 +36,7 @@ class State(threading.local):
         self.grad_enabled: bool = True
         self.inference: bool = False
         self.stage = None  # the staging trace of graph/, if one is running
+        self.recorder: Any = None  # while staging: what notes the body of a loop or branch, whatever its operands
         self.saved_hooks: tuple = ()  # stack of (pack, unpack)
         self.saving: tuple[str, str] = ("", "")  # while pack runs: (operation that made the value, that which keeps it)
         self.anomaly: bool = False

@@ -91,6 +91,15 @@ class Node(NodeBase):
             self.ans = tuple([Spec(tuple(a.shape), a.dtype) for a in self.ans])
 
 
+class Light(Node):
+    """A Node whose rules read no values: nothing is freed, and backward may pass through it again."""
+
+    __slots__ = ()
+
+    def free(self) -> None:
+        """There is nothing to drop."""
+
+
 class Link1(NodeBase):
     """A recorded operation with one argument and one result.
 
@@ -182,7 +191,7 @@ class Select:
 class Accumulate:
     """A leaf that requires grad: the cotangents that arrive here are summed into `grad`."""
 
-    __slots__ = ("__weakref__", "cut", "grad", "meta", "owner", "post_hooks", "seq")
+    __slots__ = ("__weakref__", "grad", "meta", "owner", "post_hooks", "seq")
 
     def __init__(self, owner: Any) -> None:
         self.owner = weakref.ref(owner)
@@ -190,7 +199,6 @@ class Accumulate:
         self.seq = next_seq()
         self.meta: NodeMeta | None = None
         self.post_hooks: dict[int, Any] | None = None
-        self.cut: tuple | None = None  # (code, offset) of its last use while recording was off
 
     needs_meta = NodeBase.needs_meta
     edges = ()
@@ -212,7 +220,7 @@ def shown(node: Any) -> Any:
     Only nodes that are asked for change their class; the sweep takes its general path through them.
     """
     kind = type(node)
-    if kind in (Node, Link1, Link2, Pair):
+    if kind in (Node, Light, Link1, Link2, Pair):
         name = node.name()
         found = _named.get((kind, name))
         if found is None:

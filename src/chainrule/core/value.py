@@ -17,7 +17,15 @@ new_object = object.__new__
 
 
 class Tensor:
-    """An n-dimensional array that remembers how it was made."""
+    """An n-dimensional array that remembers how it was made.
+
+    Any shape and dtype; made by `tensor`, the factories and the operations, not by its class.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor([[1.0, 2.0]])
+    >>> x.shape, x.dtype, x.requires_grad
+    (torch.Size([1, 2]), torch.float32, False)
+    """
 
     __slots__ = ("__dict__", "__weakref__", "_data", "_node")
     __array_priority__ = 1000.0  # `array * tensor` asks the tensor
@@ -29,7 +37,7 @@ class Tensor:
     _views: list | None = None  # weak references to live views of this tensor
     _alias: tuple | None = None  # (Memory, replay): which tensors share this memory across a detach(), and how
     _view_kind: str | None = None  # of a view, why it may not be written to: "no_grad" | "inference" | "several"
-    _version: int = 0
+    _rebinds: int = 0  # how often it took over other values in place
     _label: str | None = None
     _is_param: bool = False
     _why_cut: tuple | None = None  # (reason, code, offset) where recording stopped

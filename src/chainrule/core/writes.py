@@ -20,10 +20,10 @@ from .state import next_seq
 class Write:
     """The last write to one owner of memory."""
 
-    __slots__ = ("code", "lasti", "op", "owner", "seq")
+    __slots__ = ("code", "count", "lasti", "op", "owner", "seq")
 
     def __init__(self, seq: int, op: str, code: CodeType | None, lasti: int, owner: Any) -> None:
-        self.seq, self.op, self.code, self.lasti, self.owner = seq, op, code, lasti, owner
+        self.seq, self.op, self.code, self.lasti, self.owner, self.count = seq, op, code, lasti, owner, 1
 
 
 class _Log:
@@ -52,9 +52,25 @@ def note_write(array: Any, op: str) -> None:
     log.last = seq = next_seq()
     known = _writes.get(key)
     if known is not None and known.owner() is owner:
-        known.seq, known.op, known.code, known.lasti = seq, op, code, lasti
+        known.seq, known.op, known.code, known.lasti, known.count = seq, op, code, lasti, known.count + 1
     else:
         _writes[key] = Write(seq, op, code, lasti, weakref.ref(owner, lambda _, key=key: _writes.pop(key, None)))
+
+
+def last_write(array: Any) -> Write | None:
+    """The last logged write to the memory of `array`, if there was one."""
+    if type(array) is not np.ndarray:
+        return None
+    owner = owner_of(array)
+    write = _writes.get(id(owner))
+    return write if write is not None and write.owner() is owner else None
+
+
+def times_written(array: Any) -> int:
+    """How often `array`'s memory was really written to."""
+    owner = owner_of(array) if isinstance(array, np.ndarray) else None
+    write = _writes.get(id(owner))
+    return 0 if write is None or write.owner() is not owner else write.count
 
 
 def check_unwritten(node: Any, array: Any) -> None:

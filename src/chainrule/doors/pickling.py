@@ -12,7 +12,7 @@ from ..core.tape import Accumulate
 from ..core.value import Tensor, Tracer, wrap
 from ..tensor.attributes import concrete
 
-PRIVATE = {"_grad", "_base", "_replay", "_views", "_version", "_why_cut", "_inference"}  # of this object, not copied
+PRIVATE = {"_grad", "_base", "_replay", "_views", "_rebinds", "_why_cut", "_inference"}  # of this object, not copied
 PRIVATE |= {"_alias", "_view_kind"}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.errors import ArgumentError
 from ..core.value import Tensor, raw_dtype
+from ..ops.examples import EXAMPLES
 from .api import cr
 from .standard import in_common, result_type, upcast
 
@@ -31,12 +32,18 @@ _BINARY = {
 }  # fmt: skip
 
 
+def _example(name: str, op: str) -> str:
+    call, shown = EXAMPLES[op]
+    call = call.replace(f"cr.{op}(", f"cr.array_api.{name}(", 1)
+    return f"\n\n    >>> import chainrule as cr\n    >>> {call}\n    {shown}\n    "
+
+
 def _unary(name: str, op: str) -> Callable:
     def function(x: Tensor, /) -> Tensor:
         return getattr(cr, op)(x)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"`{name}` of each element."
+    function.__doc__ = f"`{name}` of each element, of any shape.{_example(name, op)}"
     return function
 
 
@@ -47,7 +54,7 @@ def _rounding(name: str) -> Callable:
         return x * 1 if raw_dtype(x).kind in "iu" else getattr(cr, name)(x)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"`{name}` of each element; integers stay as they are."
+    function.__doc__ = f"`{name}` of each element, of any shape; integers stay as they are.{_example(name, name)}"
     return function
 
 
@@ -62,7 +69,8 @@ def _binary(name: str, op: str) -> Callable:
         return getattr(cr, op)(x1, x2)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"`{name}` of pairs of elements, with broadcasting."
+    text = "`{}` of pairs of elements; shapes broadcast, dtypes of one kind are promoted.{}"
+    function.__doc__ = text.format(name, _example(name, op))
     return function
 
 
@@ -75,12 +83,26 @@ for _name, _op in _BINARY.items():
 
 
 def real(x: Tensor, /) -> Tensor:
-    """Real part."""
+    """Real part.
+
+    Any shape.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.real(cr.tensor([1 + 2j]))
+    tensor([1.])
+    """
     return cr.real(x) if raw_dtype(x).kind == "c" else x
 
 
 def clip(x: Tensor, /, min: Any = None, max: Any = None) -> Tensor:
-    """Elements kept within bounds, in the dtype of `x`."""
+    """Elements kept within bounds, in the dtype of `x`.
+
+    Bounds are numbers or tensors that broadcast.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.clip(cr.tensor([1, 5]), 2, 4)
+    tensor([2, 4])
+    """
     result = x
     for bound, op in ((min, "maximum"), (max, "minimum")):
         if bound is not None:
@@ -104,27 +126,62 @@ def _over(name: str, x: Tensor, axis: Any, keepdims: bool) -> Tensor:
 
 
 def max(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Largest element."""
+    """Largest element.
+
+    Over all elements if axis=None; real dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.max(cr.tensor([1, 5]))
+    tensor(5)
+    """
     return _over("amax", x, axis, keepdims)
 
 
 def min(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Smallest element."""
+    """Smallest element.
+
+    Over all elements if axis=None; real dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.min(cr.tensor([1, 5]))
+    tensor(1)
+    """
     return _over("amin", x, axis, keepdims)
 
 
 def mean(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Arithmetic mean."""
+    """Arithmetic mean.
+
+    Over all elements if axis=None; floating or complex dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.mean(cr.tensor([1.0, 5.0]))
+    tensor(3.)
+    """
     return _over("mean", x, axis, keepdims)
 
 
 def sum(x: Tensor, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
-    """Sum; small integers widen to 64 bits."""
+    """Sum; small integers widen to 64 bits.
+
+    Over all elements if axis=None; any numeric dtype.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.sum(cr.tensor([1, 5]))
+    tensor(6)
+    """
     return _over("sum", x.to(upcast(x, dtype)), axis, keepdims).to(upcast(x, dtype))
 
 
 def prod(x: Tensor, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
-    """Product; small integers widen to 64 bits."""
+    """Product; small integers widen to 64 bits.
+
+    Over all elements if axis=None; any numeric dtype.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.prod(cr.tensor([2, 5]))
+    tensor(10)
+    """
     kind = upcast(x, dtype)
     result = x.to(kind)
     for d in sorted((d % builtins.max(x.ndim, 1) for d in _dims(x, axis)), reverse=True):
@@ -133,14 +190,28 @@ def prod(x: Tensor, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = 
 
 
 def std(x: Tensor, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """Standard deviation."""
+    """Standard deviation.
+
+    Over all elements if axis=None; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.std(cr.tensor([1.0, 5.0]))
+    tensor(2.)
+    """
     if not _dims(x, axis):
         return cr.sqrt(var(x, axis=axis, correction=correction))
     return cr.std(x, _dims(x, axis), correction=correction, keepdim=keepdims)
 
 
 def var(x: Tensor, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """Variance."""
+    """Variance.
+
+    Over all elements if axis=None; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.var(cr.tensor([1.0, 5.0]))
+    tensor(4.)
+    """
     if not _dims(x, axis):
         return (x - x) / (1 - correction)
     return cr.var(x, _dims(x, axis), correction=correction, keepdim=keepdims)
@@ -162,14 +233,28 @@ def _cumulative(name: str, x: Tensor, axis: Any, dtype: Any, include_initial: bo
 def cumulative_sum(
     x: Tensor, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
-    """Running sums."""
+    """Running sums.
+
+    The shape stays; with include_initial=True one longer.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.cumulative_sum(cr.tensor([1, 2, 3]))
+    tensor([1, 3, 6])
+    """
     return _cumulative("cumsum", x, axis, dtype, include_initial, 0)
 
 
 def cumulative_prod(
     x: Tensor, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
-    """Running products."""
+    """Running products.
+
+    The shape stays; with include_initial=True one longer.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.cumulative_prod(cr.tensor([1, 2, 3]))
+    tensor([1, 2, 6])
+    """
     return _cumulative("cumprod", x, axis, dtype, include_initial, 1)
 
 
@@ -180,19 +265,40 @@ def _truth(name: str, x: Tensor, axis: Any, keepdims: bool) -> Tensor:
 
 
 def all(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Is every element true?"""
+    """Is every element true?
+
+    Any shape and dtype; a bool result.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.all(cr.tensor([1, 0]))
+    tensor(False)
+    """
     return _truth("all", x, axis, keepdims)
 
 
 def any(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Is some element true?"""
+    """Is some element true?
+
+    Any shape and dtype; a bool result.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.any(cr.tensor([1, 0]))
+    tensor(True)
+    """
     return _truth("any", x, axis, keepdims)
 
 
 def diff(
     x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = None, append: Tensor | None = None
 ) -> Tensor:
-    """Differences of neighbours along an axis."""
+    """Differences of neighbours along an axis.
+
+    One element fewer for each of `n`.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.diff(cr.tensor([1, 4, 9]))
+    tensor([3, 5])
+    """
     return cr.diff(x, n, axis, prepend, append)
 
 
@@ -200,22 +306,51 @@ def diff(
 
 
 def matmul(x1: Tensor, x2: Tensor, /) -> Tensor:
-    """Matrix product."""
+    """Matrix product.
+
+    (..., m, k) with (..., k, n), or vectors; numeric dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.matmul(cr.tensor([1, 2]), cr.tensor([3, 4]))
+    tensor(11)
+    """
     return cr.matmul(*in_common((x1, x2)))
 
 
 def matrix_transpose(x: Tensor, /) -> Tensor:
-    """Last two dimensions swapped."""
+    """Last two dimensions swapped.
+
+    (..., m, n) to (..., n, m), any dtype.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.matrix_transpose(cr.tensor([[1, 2]]))
+    tensor([[1],
+            [2]])
+    """
     return x.mT
 
 
 def tensordot(x1: Tensor, x2: Tensor, /, *, axes: Any = 2) -> Tensor:
-    """Sums of products over pairs of axes."""
+    """Sums of products over pairs of axes.
+
+    Numeric dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.tensordot(cr.ones(2, 3), cr.ones(3, 4), axes=1).shape
+    torch.Size([2, 4])
+    """
     return cr.tensordot(*in_common((x1, x2)), dims=axes if isinstance(axes, int) else tuple(map(list, axes)))
 
 
 def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
-    """Sum of conj(x1) x2 over an axis."""
+    """Sum of conj(x1) x2 over an axis.
+
+    Shapes broadcast; the axis goes.
+
+    >>> import chainrule as cr
+    >>> cr.array_api.vecdot(cr.tensor([1, 2]), cr.tensor([3, 4]))
+    tensor(11)
+    """
     a, b = in_common((x1, x2))
     if a.shape[axis] != b.shape[axis]:
         raise ArgumentError(f"vecdot: axis {axis} has sizes {a.shape[axis]} and {b.shape[axis]}, which must be equal")

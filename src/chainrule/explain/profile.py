@@ -34,8 +34,8 @@ class ProfileRow:
 class Profile:
     """The times of a program's operations; printing it shows the table, `save` writes a Chrome trace.
 
-    Taken by `explain.profile`. What runs outside of operations (Python itself, data loading, an optimiser's in-place
-    steps) is in `seconds`, the time of the whole, and in no row.
+    Taken by `explain.profile`. What runs outside of operations (Python itself, data loading, what NumPy does for a
+    library's own bookkeeping, other threads) is in `seconds`, the time of the whole, and in no row.
     """
 
     def __init__(self) -> None:
@@ -76,6 +76,8 @@ class Profile:
 
     def table(self, limit: int = 30) -> str:
         """The `limit` longest rows as text."""
+        if limit < 1:
+            raise ArgumentError(f"explain.profile(): table(limit) shows at least one row, not {limit}")
         rows = self.rows
         total = sum(r.seconds for r in rows)
         lines = [f"{'time':>10} {'share':>6} {'calls':>7}  {'phase':<9}{'operation':<20}line"]
@@ -85,7 +87,8 @@ class Profile:
             lines.append(f"{_time(r.seconds):>10} {share:>6.1%} {r.calls:>7}  {r.phase:<9}{r.op:<20}{place}")
         if len(rows) > limit:
             rest = sum(r.seconds for r in rows[limit:])
-            lines.append(f"{_time(rest):>10} {rest / total:>6.1%} {'':>7}  in {len(rows) - limit} more rows")
+            share, calls = rest / total if total else 0.0, sum(r.calls for r in rows[limit:])
+            lines.append(f"{_time(rest):>10} {share:>6.1%} {calls:>7}  in {len(rows) - limit} more rows")
         by_phase = {p: sum(r.seconds for r in rows if r.phase == p) for p in (FORWARD, BACKWARD)}
         lines.append(
             f"operations {_time(total)} (forward {_time(by_phase[FORWARD])}, backward {_time(by_phase[BACKWARD])}) of "
@@ -96,7 +99,7 @@ class Profile:
     __str__ = __repr__ = table
 
     def trace(self) -> dict:
-        """The events in Chrome's trace format (times in microseconds)."""
+        """The events in Chrome's trace format: complete events ("X"), times in microseconds from the start."""
         thread = threading.get_ident()
         events = []
         for phase, op, code, offset, start, took, _ in self.events:

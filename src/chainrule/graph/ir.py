@@ -1,4 +1,4 @@
-"""The graph: equations in single-assignment form, printed as text, parsed back, verified, and run on NumPy.
+"""The graph: equations in single-assignment form, printed as text, verified, and run on NumPy. (text.py parses it.)
 
     graph(x0: float32[3], x1: float32[]) {
       v0: float32[3] = mul(x0, x1)
@@ -6,15 +6,22 @@
       return v1
     }
 
-Operands are names, Python numbers, or constants c0, c1 ... listed before the equations.
+Operands are names, Python numbers, or constants c0, c1 ... listed before the equations. Control flow (forms.py) is an
+equation whose sub-graphs follow it, each with names of its own:
+
+    v2: float32[] = cond(v0, x1)
+      then graph(x0: float32[]) {
+        return x0
+      }
+      orelse graph(x0: float32[]) {
+        v0: float32[] = neg(x0)
+        return v0
+      }
 """
 
 from __future__ import annotations
 
-import ast
 import base64
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -22,13 +29,17 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ChainruleError
-from ..core.primitive import PRIMITIVES, Primitive
 from ..core.provenance import describe
 from ..core.tape import Spec
 
 
 class GraphFormatError(ChainruleError, ValueError):
-    """A graph, or its text, breaks the rules of the form."""
+    """A graph, or its text, breaks the rules of the form.
+
+    >>> import chainrule as cr
+    >>> issubclass(cr.graph.GraphFormatError, Exception)
+    True
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +56,16 @@ class Variable:
 
 @dataclass(slots=True)
 class Equation:
-    """outs = prim(operands; params). Operands are Variables or Python numbers."""
+    """outs = prim(operands; params). Operands are Variables or Python numbers; `prim` is a Primitive or a Form.
+
+    >>> import chainrule as cr
+    >>> graph = cr.graph.stage(lambda x: x * 2, cr.ones(3)).graph
+    >>> graph.equations[0].prim.name
+    'mul'
+    """
 
     outs: tuple[Variable, ...]
-    prim: Primitive
+    prim: Any
     operands: tuple[Any, ...]
     params: dict[str, Any]
     code: CodeType | None = None
@@ -56,9 +73,22 @@ class Equation:
 
     def __str__(self) -> str:
         operands = ", ".join(o.name if isinstance(o, Variable) else repr(o) for o in self.operands)
-        params = ", ".join(f"{k}={_show(v)}" for k, v in self.params.items())
+        graphs = self.graphs
+        params = ", ".join(f"{k}={_show(v)}" for k, v in self.params.items() if k not in graphs)
         outs = ", ".join(map(str, self.outs)) + ("," if len(self.outs) == 1 and self.prim.n_out != 1 else "")
-        return f"{outs} = {self.prim.name}({operands}{'; ' + params if params else ''})"
+        line = f"{outs} = {self.prim.name}({operands}{'; ' + params if params else ''})"
+        blocks = [f"{name} {graph}".replace("\n", "\n  ") for name, graph in graphs.items()]
+        return "\n  ".join([line, *blocks])
+
+    @property
+    def graphs(self) -> dict[str, Graph]:
+        """The sub-graphs of control flow, by name."""
+        return {k: v for k, v in self.params.items() if isinstance(v, Graph)}
+
+    @property
+    def effect(self) -> str:
+        """ "random" if the equation, or one in a sub-graph, draws random numbers."""
+        return self.prim.effect or next((e.effect for g in self.graphs.values() for e in g.equations if e.effect), "")
 
     def where(self) -> str:
         """The user's line that this equation comes from."""
@@ -67,7 +97,13 @@ class Equation:
 
 @dataclass(slots=True)
 class Graph:
-    """A staged function. `run` evaluates it on NumPy arrays."""
+    """A staged function. `run` evaluates it on NumPy arrays.
+
+    >>> import chainrule as cr
+    >>> graph = cr.graph.stage(lambda x: x * 2, cr.ones(3)).graph
+    >>> len(graph.inputs), len(graph.outputs)
+    (1, 1)
+    """
 
     inputs: tuple[Variable, ...]
     equations: list[Equation]
@@ -78,7 +114,7 @@ class Graph:
     def __str__(self) -> str:
         lines = [f"graph({', '.join(map(str, self.inputs))}) {{"]
         lines += [f"  const {v} = {_literal(a)}" for v, a in self.constants.items()]
-        lines += [f"  {e}" for e in self.equations]
+        lines += [f"  {e}".replace("\n", "\n  ") for e in self.equations]
         results = ", ".join(o.name if isinstance(o, Variable) else repr(o) for o in self.outputs)
         return "\n".join([*lines, f"  return {results}", "}"])
 
@@ -113,7 +149,7 @@ class Graph:
         live = {o.name for o in self.outputs if isinstance(o, Variable)}
         kept = []
         for e in reversed(self.equations):
-            if e.prim.effect or any(o.name in live for o in e.outs):
+            if e.effect or any(o.name in live for o in e.outs):
                 kept.append(e)
                 live.update(o.name for o in e.operands if isinstance(o, Variable))
         constants = {v: a for v, a in self.constants.items() if v.name in live}
@@ -135,7 +171,11 @@ def _last_uses(graph: Graph) -> list[tuple[str, ...]]:
 
 
 def verify(graph: Graph) -> None:
-    """Check single assignment, definition before use, and every equation's shapes and dtypes against its aval rule."""
+    """Check single assignment, definition before use, and every equation's shapes and dtypes against its aval rule.
+
+    >>> import chainrule as cr
+    >>> cr.graph.verify(cr.graph.stage(lambda x: x * 2, cr.ones(3)).graph)
+    """
     known: dict[str, Variable] = {}
 
     def define(v: Variable, what: str) -> None:
@@ -188,102 +228,3 @@ def _literal(array: np.ndarray) -> str:
     if array.size <= 8 and array.dtype.kind in "biu":
         return repr(array.tolist())
     return f"base64:{base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()}"
-
-
-_TYPED = re.compile(r"(\w+): (\w+)\[([\d,]*)\]")
-
-
-def _dtype_named(name: str) -> np.dtype:
-    if name == "bfloat16":
-        from ..core.dtypes import numpy_dtype
-
-        return numpy_dtype("bfloat16")
-    return np.dtype(name)
-
-
-def _variables(text: str) -> tuple[Variable, ...]:
-    found = []
-    for name, dtype, shape in _TYPED.findall(text):
-        found.append(Variable(name, tuple(int(n) for n in shape.split(",") if n), _dtype_named(dtype)))
-    return tuple(found)
-
-
-def _value(node: ast.expr) -> Any:
-    """A parameter's value from its syntax tree."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dtype":
-        argument = node.args[0]
-        assert isinstance(argument, ast.Name)
-        return _dtype_named(argument.id)
-    if isinstance(node, ast.Tuple):
-        return tuple(_value(e) for e in node.elts)
-    if isinstance(node, ast.Name) and node.id == "Ellipsis":
-        return Ellipsis
-    if isinstance(node, ast.Name) and node.id in ("inf", "nan"):
-        return float(node.id)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Name):
-        return -_value(node.operand)
-    try:
-        return ast.literal_eval(node)
-    except ValueError as error:
-        raise GraphFormatError(f"{ast.unparse(node)} is not a literal: this graph cannot be read back") from error
-
-
-def parse(text: str) -> Graph:
-    """The graph that a text describes; the inverse of str(graph)."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    if not lines or not lines[0].startswith("graph(") or lines[-1] != "}":
-        raise GraphFormatError("a graph's text begins with 'graph(' and ends with '}'")
-    inputs = _variables(lines[0])
-    names = {v.name: v for v in inputs}
-    constants: dict[Variable, np.ndarray] = {}
-    equations: list[Equation] = []
-    outputs: Sequence[Any] = ()
-    for line in lines[1:-1]:
-        if line.startswith("const "):
-            head, _, literal = line[6:].partition(" = ")
-            (v,) = _variables(head)
-            if literal.startswith("base64:"):
-                array = np.frombuffer(base64.b64decode(literal[7:]), v.dtype).reshape(v.shape).copy()
-            else:
-                array = np.array(ast.literal_eval(literal), v.dtype).reshape(v.shape)
-            constants[v] = array
-            names[v.name] = v
-        elif line.startswith("return"):
-            outputs = _operands(line[6:].strip(), names)
-        else:
-            equations.append(_parse_equation(line, names))
-    return Graph(inputs, equations, tuple(outputs), constants)
-
-
-def _operands(text: str, names: dict[str, Variable]) -> tuple:
-    if not text:
-        return ()
-    tree = ast.parse(f"({text},)", mode="eval").body
-    assert isinstance(tree, ast.Tuple)
-    found = []
-    for e in tree.elts:
-        if isinstance(e, ast.Name) and e.id not in ("inf", "nan"):
-            if e.id not in names:
-                raise GraphFormatError(f"{e.id} is used before it is assigned, in: {text}")
-            found.append(names[e.id])
-        else:
-            found.append(_value(e))
-    return tuple(found)
-
-
-def _parse_equation(line: str, names: dict[str, Variable]) -> Equation:
-    head, sep, body = line.partition(" = ")
-    match = re.fullmatch(r"(\w+)\((.*)\)", body)
-    if not sep or match is None:
-        raise GraphFormatError(f"not an equation: {line}")
-    name, inside = match.groups()
-    if name not in PRIMITIVES:
-        raise GraphFormatError(f"unknown primitive {name!r} in: {line}")
-    operands, _, params = inside.partition("; ")
-    tree = ast.parse(f"f({params})", mode="eval").body
-    assert isinstance(tree, ast.Call)
-    values = {k.arg: _value(k.value) for k in tree.keywords if k.arg is not None}
-    outs = _variables(head)
-    given = _operands(operands, names)
-    names.update({v.name: v for v in outs})
-    return Equation(outs, PRIMITIVES[name], given, values)

@@ -7,19 +7,21 @@ are found as they are touched, and become inputs and outputs of the graph.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import ArgumentTypeError, GraphError
-from ..core.primitive import PRIMITIVES, Primitive
+from ..core.primitive import PRIMITIVES
 from ..core.provenance import here
 from ..core.pytree import tree_flatten, tree_unflatten
 from ..core.state import state
 from ..core.tape import Accumulate, Spec
 from ..core.value import Tensor, Tracer, wrap
 from ..core.writes import note_write
+from .forms import FORMS
 from .ir import Equation, Graph, Variable, verify
 from .symbol import Symbol
 
@@ -29,15 +31,21 @@ ndarray = np.ndarray
 class StageTrace:
     """The equations so far, and what outside tensors they read and write."""
 
-    def __init__(self) -> None:
+    unroll = False  # write out loops and chosen branches instead of making equations with sub-graphs
+
+    def __init__(self, outside: dict | None = None) -> None:
         self.equations: list[Equation] = []
         self.count = 0  # variables assigned by equations so far
+        self.place: tuple | None = None  # the user's line of the equation in work, where it is replayed from elsewhere
         self.inputs: list[Variable] = []
         self.constants: dict[Variable, ndarray] = {}
         self._constant_of: dict[int, Symbol] = {}
         self._keep: list[Any] = []  # arrays whose ids are keys above must stay alive
-        self.outside = {id(o): o for o in gc.get_objects() if issubclass(type(o), Tensor)}
+        if outside is None:
+            outside = {id(o): o for o in gc.get_objects() if issubclass(type(o), Tensor)}
+        self.outside = outside
         self.tensors: dict[int, tuple[Tensor, ndarray, Symbol]] = {}  # touched: (tensor, its array, input symbol)
+        self._before: dict[int, tuple] = {}  # of those: class, place on the tape, further fields
         self.leaves: dict[int, tuple[Accumulate, Any, Symbol | None]] = {}  # touched: (leaf, its grad, input symbol)
         self.sources: list[tuple[str, Any]] = []  # per input: ("arg", k) | ("data", tensor) | ("grad", leaf)
 
@@ -59,7 +67,15 @@ class StageTrace:
             return
         symbol = self.new_input(data, ("data", t))
         self.tensors[id(t)] = (t, data, symbol)
+        self._before[id(t)] = (type(t), t._node, dict(t.__dict__))
         t._data = symbol
+
+    def touch_bottom(self, t: Any) -> None:
+        """Touch the tensor beneath any tracers."""
+        while isinstance(t, Tracer):
+            t = t._data
+        if isinstance(t, Tensor):
+            self.touch(t)
 
     def touch_leaf(self, leaf: Accumulate) -> None:
         """The same for the gradient of a leaf."""
@@ -103,7 +119,7 @@ class StageTrace:
             self._keep.append(x)
         return known
 
-    def process(self, prim: Primitive, raws: tuple, params: dict) -> Any:
+    def process(self, prim: Any, raws: tuple, params: dict) -> Any:
         """Add one equation; returns a symbol, or a tuple of them."""
         specs = [Spec(tuple(r.shape), r.dtype) if hasattr(r, "shape") else r for r in raws]
         said = prim.aval(*specs, **params)
@@ -111,21 +127,96 @@ class StageTrace:
         n = self.count
         outs = tuple(Variable(f"v{n + i}", tuple(s.shape), np.dtype(s.dtype)) for i, s in enumerate(specs_out))
         self.count = n + len(outs)
-        code, lasti = here(3)
+        code, lasti = self.place or here(3)
         self.equations.append(Equation(outs, prim, tuple(self.operand(r) for r in raws), dict(params), code, lasti))
         symbols = tuple(Symbol(self, v) for v in outs)
         return symbols if isinstance(said, tuple) else symbols[0]
 
+    # ---- control flow ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def scratch(self) -> Iterator[None]:
+        """Equations added inside are thrown away: they only tell shapes and dtypes."""
+        n, known = len(self.equations), dict(self._constant_of)
+        try:
+            yield
+        finally:
+            del self.equations[n:]
+            self._constant_of = known
+        written = [t for t, _, _ in self.tensors.values() if isinstance(t, Tracer)]
+        written += [leaf for leaf, _, _ in self.leaves.values() if isinstance(leaf.grad, Tracer)]
+        if written:
+            raise self.unseen(written[0])
+
+    def unseen(self, t: Any) -> GraphError:
+        """The error for a body that reaches for a tensor from outside in a way that its sub-graph cannot follow."""
+        what = "the gradient of a tensor" if isinstance(t, Accumulate) else f"a tensor of shape {self._shape(t)}"
+        return GraphError(
+            f"the body of a staged cond, scan, while_loop or fori_loop writes to {what} from outside (or a custom "
+            f"derivative in it reads one); what a body changes must be in its carry. Pass the tensor as an argument or "
+            f"in the carry, and return its new value."
+        )
+
+    def _shape(self, t: Tensor) -> tuple:
+        return self.tensors[id(t)][1].shape if id(t) in self.tensors else tuple(t.shape)
+
+    def subgraph(self, function: Callable, specs: Sequence) -> Graph:
+        """The graph of `function`, from lists of tensors to lists of tensors, at these shapes and dtypes.
+
+        Raises:
+            GraphError: it writes to a tensor from outside, whose new value could not leave the sub-graph.
+        """
+        inner = StageTrace(self.outside)
+        given = [wrap(inner.new_input(s, ("arg", i))) for i, s in enumerate(specs)]
+        recording = state.grad_enabled
+        state.stage = inner
+        state.set_grad(False)
+        try:
+            outs = function(given)
+            outputs = [inner.constant(o).variable if not isinstance(o, Variable) else o for o in map(inner.raw, outs)]
+            read = [t for t, _, _ in inner.tensors.values()] + [leaf for leaf, _, _ in inner.leaves.values()]
+            if read:
+                raise self.unseen(read[0])
+        finally:
+            state.stage = self
+            state.set_grad(recording)
+            inner.restore()
+        return Graph(tuple(inner.inputs), inner.equations, tuple(outputs), inner.constants).without_dead_code()
+
+    def raw(self, x: Any) -> Any:
+        """The variable of a tensor, or what is no variable of this trace: an array or number."""
+        raw = self.lift(x) if isinstance(x, Tensor) else x
+        return self.operand(raw) if isinstance(raw, Symbol) else raw
+
+    def control(self, name: str, operands: Sequence, graphs: dict[str, Graph], **params: Any) -> list[Tensor]:
+        """Add one equation of control flow; its results as tensors."""
+        raws = [self.lift(x) if isinstance(x, Tensor) else np.asarray(x) for x in operands]
+        raws = [x if isinstance(x, Symbol) else self.constant(x) for x in raws]
+        found = self.process(FORMS[name], tuple(raws), {**params, **graphs})
+        return [wrap(s) for s in found]
+
     def restore(self) -> None:
         """Give every touched tensor and leaf back what it held."""
         for t, data, _ in self.tensors.values():
+            kind, node, fields = self._before[id(t)]
+            if type(t) is not kind:  # written to with a value of a transformation that an exception ended
+                t.__class__ = kind
+                t._node = node
+                t.__dict__.clear()
+                t.__dict__.update(fields)
             t._data = data
         for leaf, grad, _ in self.leaves.values():
             leaf.grad = grad
 
 
 class Staged:
-    """A staged function: call it on new data; `graph` is its text form and equations."""
+    """A staged function: call it on new data; `graph` is its text form and equations.
+
+    >>> import chainrule as cr
+    >>> staged = cr.graph.stage(lambda x: x * 2, cr.ones(3))
+    >>> staged(cr.tensor([1.0, 2.0, 3.0]))
+    tensor([2., 4., 6.])
+    """
 
     def __init__(
         self, graph: Graph, sources: list, effects: list, in_tree: Any, out_tree: Any, out_kinds: list
@@ -190,8 +281,11 @@ def _array(x: Any) -> ndarray:
     return x._data if isinstance(x, Tensor) else np.asarray(x)
 
 
-def stage(function: Callable, *args: Any) -> Staged:
+def stage(function: Callable, *args: Any, unroll: bool = False) -> Staged:
     """Stage `function` for arguments shaped like `args` (tensors or arrays, in any nesting of tuples, lists, dicts).
+
+    cond, scan, while_loop, fori_loop and map become equations with sub-graphs; with `unroll`, loops of known length are
+    written out step by step, and the others refused.
 
     The function runs once, on symbols; nothing is computed and no outside tensor changes. State that an optimiser makes
     at its first step has to exist already: run one step eagerly first.
@@ -211,6 +305,7 @@ def stage(function: Callable, *args: Any) -> Staged:
     if state.stage is not None:
         raise GraphError("stage() inside a staged function: call the inner function directly")
     trace = StageTrace()
+    trace.unroll = unroll
     staged = _record(trace, function, args)
     _check_escaped(trace)
     return staged

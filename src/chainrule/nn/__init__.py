@@ -1,6 +1,6 @@
 """Models: modules, their parameters, and torch.nn's layers and losses."""
 
-from . import functional, init, utils
+from . import functional, init, parallel, utils
 from .activation import (
     CELU,
     ELU,
@@ -97,6 +97,7 @@ from .normalization import (
     RMSNorm,
     SyncBatchNorm,
 )
+from .parallel import DataParallel
 from .parameter import Buffer, Parameter
 from .pooling import (
     AdaptiveAvgPool1d,
@@ -159,7 +160,9 @@ from .transformer import (
 __all__ = [
     "functional",
     "init",
+    "parallel",
     "utils",
+    "DataParallel",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
@@ -326,3 +329,11 @@ __all__ = [
     "ZeroPad2d",
     "ZeroPad3d",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "modules":
+        from importlib import import_module
+
+        return import_module(".modules", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,7 +37,14 @@ class _Simple(Module):
 
 
 class Threshold(_Simple):
-    """x where x > threshold, else value."""
+    """x where x > threshold, else value.
+
+    Input of any shape and a real dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Threshold(0.5, 9.0)(cr.tensor([-1.0, 2.0]))
+    tensor([9., 2.])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"threshold": 0.0, "value": 0.0, "inplace": False}
 
@@ -46,7 +53,14 @@ class Threshold(_Simple):
 
 
 class ReLU(_Simple):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    Input of any shape and a real dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.ReLU()(cr.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
@@ -55,7 +69,14 @@ class ReLU(_Simple):
 
 
 class ReLU6(_Simple):
-    """min(max(x, 0), 6)."""
+    """min(max(x, 0), 6).
+
+    Input of any shape and a real dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.ReLU6()(cr.tensor([-1.0, 8.0]))
+    tensor([0., 6.])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
@@ -64,7 +85,14 @@ class ReLU6(_Simple):
 
 
 class RReLU(_Simple):
-    """Leaky ReLU whose slope is random in [lower, upper] while training."""
+    """Leaky ReLU whose slope is random in [lower, upper] while training.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.RReLU(0.25, 0.75).eval()(cr.tensor([-4.0, 1.0]))
+    tensor([-2.,  1.])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"lower": 1.0 / 8, "upper": 1.0 / 3, "inplace": False}
 
@@ -73,7 +101,14 @@ class RReLU(_Simple):
 
 
 class Hardtanh(_Simple):
-    """x clamped to [min_val, max_val]."""
+    """x clamped to [min_val, max_val].
+
+    Input of any shape; the output has its shape and dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Hardtanh()(cr.tensor([-3.0, 0.5]))
+    tensor([-1.0000,  0.5000])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"min_val": -1.0, "max_val": 1.0, "inplace": False}
 
@@ -82,14 +117,28 @@ class Hardtanh(_Simple):
 
 
 class Sigmoid(_Simple):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Sigmoid()(cr.tensor([0.0, 2.0]))
+    tensor([0.5000, 0.8808])
+    """
 
     def forward(self, input: Any) -> Any:
         return input.sigmoid()
 
 
 class Hardsigmoid(_Simple):
-    """clamp(x / 6 + 1/2, 0, 1)."""
+    """clamp(x / 6 + 1/2, 0, 1).
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Hardsigmoid()(cr.tensor([-4.0, 0.0, 1.5]))
+    tensor([0.0000, 0.5000, 0.7500])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
@@ -98,14 +147,28 @@ class Hardsigmoid(_Simple):
 
 
 class Tanh(_Simple):
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Tanh()(cr.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.7616])
+    """
 
     def forward(self, input: Any) -> Any:
         return input.tanh()
 
 
 class SiLU(_Simple):
-    """x sigmoid(x)."""
+    """x sigmoid(x).
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.SiLU()(cr.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.7311])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
@@ -114,7 +177,14 @@ class SiLU(_Simple):
 
 
 class Mish(_Simple):
-    """x tanh(softplus(x))."""
+    """x tanh(softplus(x)).
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Mish()(cr.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.8651])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
@@ -123,7 +193,14 @@ class Mish(_Simple):
 
 
 class Hardswish(_Simple):
-    """x hardsigmoid(x)."""
+    """x hardsigmoid(x).
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Hardswish()(cr.tensor([-4.0, 1.0]))
+    tensor([-0.0000, 0.6667])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
@@ -132,7 +209,14 @@ class Hardswish(_Simple):
 
 
 class ELU(_Simple):
-    """x where positive, else alpha (exp(x) - 1)."""
+    """x where positive, else alpha (exp(x) - 1).
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.ELU()(cr.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"alpha": 1.0, "inplace": False}
 
@@ -141,7 +225,14 @@ class ELU(_Simple):
 
 
 class CELU(_Simple):
-    """max(x, 0) + min(0, alpha (exp(x / alpha) - 1))."""
+    """max(x, 0) + min(0, alpha (exp(x / alpha) - 1)).
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.CELU()(cr.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"alpha": 1.0, "inplace": False}
 
@@ -150,7 +241,14 @@ class CELU(_Simple):
 
 
 class SELU(_Simple):
-    """Self-normalising ELU."""
+    """Self-normalising ELU.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.SELU()(cr.tensor([-1.0, 1.0]))
+    tensor([-1.1113,  1.0507])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"inplace": False}
 
@@ -159,7 +257,14 @@ class SELU(_Simple):
 
 
 class GLU(_Simple):
-    """First half times sigmoid of the second half, along dim."""
+    """First half times sigmoid of the second half, along dim.
+
+    The size of `dim` must be even and is halved; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.GLU()(cr.tensor([1.0, 2.0, 0.0, 100.0]))
+    tensor([0.5000, 2.0000])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"dim": -1}
 
@@ -168,7 +273,14 @@ class GLU(_Simple):
 
 
 class GELU(_Simple):
-    """x times the normal distribution function of x."""
+    """x times the normal distribution function of x.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.GELU()(cr.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.8413])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"approximate": "none"}
 
@@ -177,7 +289,14 @@ class GELU(_Simple):
 
 
 class Hardshrink(_Simple):
-    """x where |x| > lambd, else 0."""
+    """x where |x| > lambd, else 0.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Hardshrink()(cr.tensor([-1.0, 0.2]))
+    tensor([-1.,  0.])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"lambd": 0.5}
 
@@ -189,7 +308,14 @@ class Hardshrink(_Simple):
 
 
 class Softshrink(_Simple):
-    """x moved by lambd towards 0."""
+    """x moved by lambd towards 0.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Softshrink()(cr.tensor([-1.0, 0.2, 1.0]))
+    tensor([-0.5000,  0.0000,  0.5000])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"lambd": 0.5}
 
@@ -201,14 +327,28 @@ class Softshrink(_Simple):
 
 
 class Tanhshrink(_Simple):
-    """x - tanh(x)."""
+    """x - tanh(x).
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Tanhshrink()(cr.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.2384])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.tanhshrink(input)
 
 
 class LeakyReLU(_Simple):
-    """x where positive, else negative_slope x."""
+    """x where positive, else negative_slope x.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.LeakyReLU(0.1)(cr.tensor([-1.0, 2.0]))
+    tensor([-0.1000,  2.0000])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"negative_slope": 0.01, "inplace": False}
 
@@ -217,14 +357,28 @@ class LeakyReLU(_Simple):
 
 
 class LogSigmoid(_Simple):
-    """log sigmoid(x)."""
+    """log sigmoid(x).
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.LogSigmoid()(cr.tensor([0.0, 2.0]))
+    tensor([-0.6931, -0.1269])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.logsigmoid(input)
 
 
 class Softplus(_Simple):
-    """log(1 + exp(beta x)) / beta, linear above threshold."""
+    """log(1 + exp(beta x)) / beta, linear above threshold.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Softplus()(cr.tensor([0.0, 30.0]))
+    tensor([ 0.6931, 30.0000])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"beta": 1.0, "threshold": 20.0}
 
@@ -233,14 +387,28 @@ class Softplus(_Simple):
 
 
 class Softsign(_Simple):
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Softsign()(cr.tensor([-1.0, 3.0]))
+    tensor([-0.5000,  0.7500])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.softsign(input)
 
 
 class Softmin(_Simple):
-    """softmax(-x) along dim."""
+    """softmax(-x) along dim.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Softmin(dim=0)(cr.tensor([0.0, 0.0]))
+    tensor([0.5000, 0.5000])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"dim": None}
 
@@ -249,7 +417,14 @@ class Softmin(_Simple):
 
 
 class Softmax(_Simple):
-    """exp(x) / sum exp(x) along dim."""
+    """exp(x) / sum exp(x) along dim.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Softmax(dim=0)(cr.tensor([0.0, 0.0]))
+    tensor([0.5000, 0.5000])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"dim": None}
 
@@ -258,14 +433,28 @@ class Softmax(_Simple):
 
 
 class Softmax2d(_Simple):
-    """softmax over the channels."""
+    """softmax over the channels.
+
+    Input (N, C, H, W) or (C, H, W) of a floating dtype; the output has its shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Softmax2d()(cr.zeros(2, 1, 1)).flatten()
+    tensor([0.5000, 0.5000])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.softmax(input, -3)
 
 
 class LogSoftmax(_Simple):
-    """log softmax along dim."""
+    """log softmax along dim.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.LogSoftmax(dim=0)(cr.tensor([0.0, 0.0]))
+    tensor([-0.6931, -0.6931])
+    """
 
     settings: ClassVar[dict[str, Any]] = {"dim": None}
 
@@ -274,7 +463,14 @@ class LogSoftmax(_Simple):
 
 
 class PReLU(Module):
-    """Leaky ReLU with a learned slope, one or one per channel."""
+    """Leaky ReLU with a learned slope, one or one per channel.
+
+    Input (N, C, ...) of a floating dtype; the output has its shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.PReLU()(cr.tensor([-1.0, 2.0])).tolist()
+    [-0.25, 2.0]
+    """
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
@@ -289,7 +485,17 @@ class PReLU(Module):
 
 
 class MultiheadAttention(Module):
-    """Attention with several heads: softmax(Q K^T / sqrt(d)) V in each (Vaswani et al. 2017)."""
+    """Attention with several heads: softmax(Q K^T / sqrt(d)) V in each (Vaswani et al. 2017).
+
+    Query (L, N, E), key and value (S, N, E), or (N, L, E) with batch_first=True; returns (output, weights).
+
+    >>> import chainrule as cr
+    >>> attend = cr.nn.MultiheadAttention(4, num_heads=2, batch_first=True)
+    >>> x = cr.ones(1, 3, 4)
+    >>> output, weights = attend(x, x, x)
+    >>> output.shape, weights.shape
+    (torch.Size([1, 3, 4]), torch.Size([1, 3, 3]))
+    """
 
     def __init__(
         self,

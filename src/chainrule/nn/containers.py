@@ -111,7 +111,15 @@ class Sequential(_Listed):
 
 
 class ModuleList(_Listed):
-    """A list of modules, all registered."""
+    """A list of modules, all registered.
+
+    Their parameters are those of the module that holds the list.
+
+    >>> import chainrule as cr
+    >>> layers = cr.nn.ModuleList([cr.nn.Linear(2, 2), cr.nn.ReLU()])
+    >>> len(layers), len(list(layers.parameters()))
+    (2, 2)
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
@@ -138,7 +146,15 @@ class ModuleList(_Listed):
 
 
 class ModuleDict(Module):
-    """A dict of modules, all registered."""
+    """A dict of modules, all registered.
+
+    Their parameters are those of the module that holds the dict.
+
+    >>> import chainrule as cr
+    >>> d = cr.nn.ModuleDict({"a": cr.nn.ReLU()})
+    >>> d["a"](cr.tensor([-1.0]))
+    tensor([0.])
+    """
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()
@@ -194,7 +210,15 @@ def _registered(value: Any) -> Any:
 
 
 class ParameterList(Module):
-    """A list of parameters (tensors become Parameters), all registered."""
+    """A list of parameters (tensors become Parameters), all registered.
+
+    Values are tensors of any shape and dtype.
+
+    >>> import chainrule as cr
+    >>> weights = cr.nn.ParameterList([cr.zeros(2), cr.zeros(3)])
+    >>> [w.shape for w in weights]
+    [torch.Size([2]), torch.Size([3])]
+    """
 
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
@@ -240,7 +264,15 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dict of parameters (tensors become Parameters), all registered."""
+    """A dict of parameters (tensors become Parameters), all registered.
+
+    Values are tensors of any shape and dtype.
+
+    >>> import chainrule as cr
+    >>> d = cr.nn.ParameterDict({"a": cr.zeros(2)})
+    >>> d["a"].requires_grad
+    True
+    """
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()

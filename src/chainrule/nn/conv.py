@@ -118,19 +118,40 @@ class _ConvNd(Module):
 
 
 class Conv1d(_ConvNd):
-    """Cross-correlation of (N, C, L) inputs with kernels of shape (out, in / groups, k)."""
+    """Cross-correlation of (N, C, L) inputs with kernels of shape (out, in / groups, k).
+
+    Output (N, out, L'), L' = (L + 2 padding - dilation (k - 1) - 1) // stride + 1; parameters in `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Conv1d(2, 4, 3)(cr.ones(1, 2, 5)).shape
+    torch.Size([1, 4, 3])
+    """
 
     n = 1
 
 
 class Conv2d(_ConvNd):
-    """Cross-correlation of (N, C, H, W) inputs with kernels of shape (out, in / groups, kh, kw)."""
+    """Cross-correlation of (N, C, H, W) inputs with kernels of shape (out, in / groups, kh, kw).
+
+    Output (N, out, H', W'), each size (n + 2 padding - dilation (k - 1) - 1) // stride + 1; parameters in `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Conv2d(3, 8, 3, padding=1)(cr.ones(1, 3, 5, 5)).shape
+    torch.Size([1, 8, 5, 5])
+    """
 
     n = 2
 
 
 class Conv3d(_ConvNd):
-    """Cross-correlation of (N, C, D, H, W) inputs with kernels of shape (out, in / groups, kd, kh, kw)."""
+    """Cross-correlation of (N, C, D, H, W) inputs with kernels of shape (out, in / groups, kd, kh, kw).
+
+    Output (N, out, D', H', W'), sizes as for Conv2d; parameters in `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Conv3d(1, 2, 2)(cr.ones(1, 1, 3, 3, 3)).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
 
     n = 3
 
@@ -189,19 +210,40 @@ class _ConvTransposeNd(_ConvNd):
 
 
 class ConvTranspose1d(_ConvTransposeNd):
-    """The transpose of Conv1d as a linear map: upsampling with learned kernels."""
+    """The transpose of Conv1d as a linear map: upsampling with learned kernels.
+
+    (N, C, L) to (N, out, L'), L' = (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1.
+
+    >>> import chainrule as cr
+    >>> cr.nn.ConvTranspose1d(2, 4, 2, stride=2)(cr.ones(1, 2, 3)).shape
+    torch.Size([1, 4, 6])
+    """
 
     n = 1
 
 
 class ConvTranspose2d(_ConvTransposeNd):
-    """The transpose of Conv2d as a linear map: upsampling with learned kernels."""
+    """The transpose of Conv2d as a linear map: upsampling with learned kernels.
+
+    (N, C, H, W) to (N, out, H', W'), sizes as for ConvTranspose1d; parameters in `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.nn.ConvTranspose2d(2, 1, 2, stride=2)(cr.ones(1, 2, 3, 3)).shape
+    torch.Size([1, 1, 6, 6])
+    """
 
     n = 2
 
 
 class ConvTranspose3d(_ConvTransposeNd):
-    """The transpose of Conv3d as a linear map: upsampling with learned kernels."""
+    """The transpose of Conv3d as a linear map: upsampling with learned kernels.
+
+    (N, C, D, H, W) to (N, out, D', H', W'), sizes as for ConvTranspose1d; parameters in `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.nn.ConvTranspose3d(1, 1, 2, stride=2)(cr.ones(1, 1, 2, 2, 2)).shape
+    torch.Size([1, 1, 4, 4, 4])
+    """
 
     n = 3
 
@@ -212,7 +254,13 @@ def _lazy(full: type[_ConvNd]) -> type:
         if self.bias is not None:  # its values depend on the number of inputs
             self.bias._is_lazy = True
 
-    doc = f"{full.__name__} that learns in_channels from its first input."
+    sizes = ", ".join("3" * full.n)
+    doc = f"""{full.__name__} that learns in_channels from its first input, of the shapes and dtypes of {full.__name__}.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Lazy{full.__name__}(4, 1)(cr.ones(1, 2, {sizes})).shape
+    torch.Size([1, 4, {sizes}])
+    """
     fields = {"__init__": __init__, "full_class": full, "_lazy_axis": -full.n - 1, "__doc__": doc}
     return type(f"Lazy{full.__name__}", (LazyModule, full), {**fields, "__module__": __name__})
 

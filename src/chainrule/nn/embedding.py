@@ -18,7 +18,15 @@ def _settings(module: Any) -> str:
 
 
 class Embedding(Module):
-    """Row i of `weight` for every index i of the input."""
+    """Row i of `weight` for every index i of the input.
+
+    Integers of any shape (...) to (..., embedding_dim), in the dtype of `weight`.
+
+    >>> import chainrule as cr
+    >>> table = cr.nn.Embedding(10, 3)
+    >>> table(cr.tensor([[1, 2], [4, 5]])).shape
+    torch.Size([2, 2, 3])
+    """
 
     def __init__(
         self,
@@ -79,7 +87,15 @@ class Embedding(Module):
 
 
 class EmbeddingBag(Module):
-    """Sum, mean or maximum of the rows looked up for each bag of indices."""
+    """Sum, mean or maximum of the rows looked up for each bag of indices.
+
+    Integers (bags, n), or 1-D with offsets, to (bags, embedding_dim).
+
+    >>> import chainrule as cr
+    >>> bags = cr.nn.EmbeddingBag(10, 3, mode="sum")
+    >>> bags(cr.tensor([1, 2, 4]), cr.tensor([0, 2])).shape
+    torch.Size([2, 3])
+    """
 
     def __init__(
         self,

@@ -163,7 +163,12 @@ def _writing(name: str, function: Any) -> Any:
         return function(input, *args, **kwargs, inplace=True)
 
     write.__name__ = write.__qualname__ = name + "_"
-    write.__doc__ = f"In-place form of `{name}`: the result is written into the input."
+    write.__doc__ = f"""In-place form of `{name}`: written into the input, of a floating dtype and any shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.{name}_(cr.tensor([0.5]){", 0.25, 2.0" if name == "threshold" else ""})
+    tensor([0.5{"254" if name == "selu" else "000"}])
+    """
     return write
 
 
@@ -180,11 +185,40 @@ threshold_ = _writing("threshold", threshold)
 def upsample(
     input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
 ) -> Any:
-    """The older name of `interpolate`."""
+    """The older name of `interpolate`.
+
+    Input (N, C, ...), as for `interpolate`.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.upsample(cr.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
+    """
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
+def upsample_nearest(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
+    """The older name of `interpolate` with mode="nearest", for inputs (N, C, ...).
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.upsample_nearest(cr.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
+    """
+    return interpolate(input, size, scale_factor, mode="nearest")
+
+
+def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
+    """The older name of `interpolate` with mode="bilinear" and aligned corners, for images (N, C, H, W).
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.upsample_bilinear(cr.tensor([[[[1.0, 3.0]]]]), size=(1, 3))
+    tensor([[[[1., 2., 3.]]]])
+    """
+    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
+
+
 __all__ = [
+    "upsample_bilinear",
+    "upsample_nearest",
     "fractional_max_pool2d",
     "fractional_max_pool3d",
     "adaptive_avg_pool1d",

@@ -13,7 +13,14 @@ from .parameter import Buffer, Parameter
 
 
 class UninitializedParameter(Parameter):
-    """A parameter whose shape is not known yet."""
+    """A parameter whose shape is not known yet.
+
+    `materialize(shape, dtype)` gives it memory.
+
+    >>> import chainrule as cr
+    >>> isinstance(cr.nn.LazyLinear(2).weight, cr.nn.UninitializedParameter)
+    False
+    """
 
     def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
         made = Parameter(wrap(np.empty(0, np.float32)), requires_grad)
@@ -22,7 +29,14 @@ class UninitializedParameter(Parameter):
 
 
 class UninitializedBuffer(Buffer):
-    """A buffer whose shape is not known yet."""
+    """A buffer whose shape is not known yet.
+
+    `materialize(shape, dtype)` gives it memory.
+
+    >>> import chainrule as cr
+    >>> isinstance(cr.nn.LazyBatchNorm1d().running_mean, cr.nn.UninitializedBuffer)
+    False
+    """
 
     def __new__(
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
@@ -36,6 +50,13 @@ class LazyModule(Module):
     """Mixin: becomes its `full_class` at the first call, when the input's shape is known.
 
     `full_class` takes the size to be learned first; it is the input's size along `_lazy_axis`.
+
+    It is what LazyLinear and its kin have in common; its parameters have no shape until then.
+
+    >>> import chainrule as cr
+    >>> layer = cr.nn.LazyLinear(2)
+    >>> isinstance(layer, cr.nn.LazyModule), layer(cr.ones(1, 3)).shape, type(layer).__name__
+    (True, torch.Size([1, 2]), 'Linear')
     """
 
     full_class: type[Module]

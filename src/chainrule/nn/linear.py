@@ -15,7 +15,14 @@ from .parameter import Parameter
 
 
 class Identity(Module):
-    """Returns its argument; takes and ignores any constructor arguments."""
+    """Returns its argument; takes and ignores any constructor arguments.
+
+    Any shape and dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Identity()(cr.tensor([1, 2]))
+    tensor([1, 2])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -25,7 +32,15 @@ class Identity(Module):
 
 
 class Linear(Module):
-    """y = x W^T + b, with W of shape (out_features, in_features)."""
+    """y = x W^T + b, with W of shape (out_features, in_features).
+
+    (..., in_features) to (..., out_features); parameters in `dtype`, by default the default float.
+
+    >>> import chainrule as cr
+    >>> layer = cr.nn.Linear(3, 2)
+    >>> layer(cr.ones(5, 3)).shape, layer.weight.shape
+    (torch.Size([5, 2]), torch.Size([2, 3]))
+    """
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
@@ -58,7 +73,14 @@ class NonDynamicallyQuantizableLinear(Linear):
 
 
 class LazyLinear(LazyModule, Linear):
-    """Linear that learns in_features from its first input."""
+    """Linear that learns in_features from its first input.
+
+    (..., in) to (..., out_features).
+
+    >>> import chainrule as cr
+    >>> cr.nn.LazyLinear(2)(cr.ones(5, 3)).shape
+    torch.Size([5, 2])
+    """
 
     full_class = Linear
 
@@ -69,7 +91,14 @@ class LazyLinear(LazyModule, Linear):
 
 
 class Bilinear(Module):
-    """y_k = x1^T W_k x2 + b_k."""
+    """y_k = x1^T W_k x2 + b_k.
+
+    (..., in1) and (..., in2) to (..., out); W is (out, in1, in2); parameters in `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Bilinear(2, 3, 4)(cr.ones(5, 2), cr.ones(5, 3)).shape
+    torch.Size([5, 4])
+    """
 
     def __init__(
         self,
@@ -109,7 +138,14 @@ class Bilinear(Module):
 
 
 class Flatten(Module):
-    """Dimensions start_dim to end_dim as one."""
+    """Dimensions start_dim to end_dim as one.
+
+    Any dtype; by default all but the first.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Flatten()(cr.ones(2, 3, 4)).shape
+    torch.Size([2, 12])
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -123,7 +159,14 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """One dimension as several."""
+    """One dimension as several.
+
+    Any dtype; the sizes must multiply to that of `dim`.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Unflatten(1, (2, 3))(cr.ones(4, 6)).shape
+    torch.Size([4, 2, 3])
+    """
 
     def __init__(self, dim: Any, unflattened_size: Any) -> None:
         super().__init__()

@@ -25,14 +25,28 @@ class _Loss(Module):
 
 
 class L1Loss(_Loss):
-    """|x - y|."""
+    """|x - y|.
+
+    Input and target of one shape, floating; 0-d unless reduction="none".
+
+    >>> import chainrule as cr
+    >>> cr.nn.L1Loss()(cr.tensor([1.0, 4.0]), cr.zeros(2))
+    tensor(2.5000)
+    """
 
     def forward(self, input: Any, target: Any) -> Any:
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
 class MSELoss(_Loss):
-    """(x - y)^2."""
+    """(x - y)^2.
+
+    Input and target of one shape, floating; 0-d unless reduction="none".
+
+    >>> import chainrule as cr
+    >>> cr.nn.MSELoss()(cr.tensor([1.0, 3.0]), cr.zeros(2))
+    tensor(5.)
+    """
 
     def forward(self, input: Any, target: Any) -> Any:
         return F.mse_loss(input, target, reduction=self.reduction)
@@ -47,7 +61,14 @@ class _Weighted(_Loss):
 
 
 class NLLLoss(_Weighted):
-    """-x[target], for log-probabilities x."""
+    """-x[target], for log-probabilities x.
+
+    Input (N, C, ...) or (C), floating; target (N, ...) or 0-d, int64.
+
+    >>> import chainrule as cr
+    >>> cr.nn.NLLLoss()(cr.tensor([[-0.1, -2.4], [-1.2, -0.4]]), cr.tensor([0, 1]))
+    tensor(0.2500)
+    """
 
     def __init__(
         self,
@@ -68,7 +89,14 @@ NLLLoss2d = NLLLoss
 
 
 class CrossEntropyLoss(_Weighted):
-    """-log softmax(x)[target]; target holds classes, or probabilities."""
+    """-log softmax(x)[target]; target holds classes, or probabilities.
+
+    Input (N, C, ...) or (C), floating; target (N, ...) of int64, or probabilities in the input's shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.CrossEntropyLoss()(cr.tensor([[0.0, 0.0]]), cr.tensor([1]))
+    tensor(0.6931)
+    """
 
     def __init__(
         self,
@@ -94,7 +122,14 @@ class CrossEntropyLoss(_Weighted):
 
 
 class PoissonNLLLoss(_Loss):
-    """exp(x) - target x, for counts."""
+    """exp(x) - target x, for counts.
+
+    Input and target of one shape, floating; 0-d unless reduction="none".
+
+    >>> import chainrule as cr
+    >>> cr.nn.PoissonNLLLoss()(cr.tensor([0.0, 0.0]), cr.tensor([0.0, 3.0]))
+    tensor(1.)
+    """
 
     def __init__(
         self,
@@ -115,7 +150,14 @@ class PoissonNLLLoss(_Loss):
 
 
 class GaussianNLLLoss(_Loss):
-    """(log var + (x - target)^2 / var) / 2."""
+    """(log var + (x - target)^2 / var) / 2.
+
+    Input, target and var of one shape (var may have 1 last), floating.
+
+    >>> import chainrule as cr
+    >>> cr.nn.GaussianNLLLoss()(cr.tensor([1.0]), cr.tensor([3.0]), cr.tensor([2.0]))
+    tensor(1.3466)
+    """
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
@@ -126,7 +168,15 @@ class GaussianNLLLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """target (log target - x), for log-probabilities x."""
+    """target (log target - x), for log-probabilities x.
+
+    Input and target of one shape, floating; 0-d unless reduction="none".
+
+    >>> import chainrule as cr
+    >>> q, p = cr.tensor([[0.25, 0.75]]).log(), cr.tensor([[0.5, 0.5]])
+    >>> cr.nn.KLDivLoss(reduction="batchmean")(q, p)
+    tensor(0.1438)
+    """
 
     def __init__(
         self,
@@ -143,14 +193,28 @@ class KLDivLoss(_Loss):
 
 
 class BCELoss(_Weighted):
-    """-(y log x + (1 - y) log(1 - x)), for probabilities x."""
+    """-(y log x + (1 - y) log(1 - x)), for probabilities x.
+
+    Input and target of one shape, floating; 0-d unless reduction="none".
+
+    >>> import chainrule as cr
+    >>> cr.nn.BCELoss()(cr.tensor([0.5, 0.9]), cr.tensor([1.0, 1.0]))
+    tensor(0.3993)
+    """
 
     def forward(self, input: Any, target: Any) -> Any:
         return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(_Weighted):
-    """Binary cross-entropy of sigmoid(x)."""
+    """Binary cross-entropy of sigmoid(x).
+
+    Input and target of one shape, floating; 0-d unless reduction="none".
+
+    >>> import chainrule as cr
+    >>> cr.nn.BCEWithLogitsLoss()(cr.tensor([0.0, 2.0]), cr.tensor([1.0, 1.0]))
+    tensor(0.4100)
+    """
 
     def __init__(
         self,
@@ -170,7 +234,14 @@ class BCEWithLogitsLoss(_Weighted):
 
 
 class HingeEmbeddingLoss(_Loss):
-    """x where y = 1, max(0, margin - x) where y = -1."""
+    """x where y = 1, max(0, margin - x) where y = -1.
+
+    Input and target of one shape, floating; 0-d unless reduction="none".
+
+    >>> import chainrule as cr
+    >>> cr.nn.HingeEmbeddingLoss()(cr.tensor([0.5, 0.5]), cr.tensor([1.0, -1.0]))
+    tensor(0.5000)
+    """
 
     def __init__(
         self, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
@@ -183,14 +254,28 @@ class HingeEmbeddingLoss(_Loss):
 
 
 class MultiLabelMarginLoss(_Loss):
-    """Sum over pairs of a target and another class of max(0, 1 - (x[target] - x[other])), by the number of classes."""
+    """Sum over pairs of a target and another class of max(0, 1 - (x[target] - x[other])), by the number of classes.
+
+    Input (N, C) or (C), floating; target in the same shape, int64, each row ending at its first -1.
+
+    >>> import chainrule as cr
+    >>> cr.nn.MultiLabelMarginLoss()(cr.tensor([[0.1, 0.2, 0.9]]), cr.tensor([[2, -1, -1]]))
+    tensor(0.1667)
+    """
 
     def forward(self, input: Any, target: Any) -> Any:
         return F.multilabel_margin_loss(input, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(_Loss):
-    """(x - y)^2 / (2 beta) below beta, |x - y| - beta / 2 above."""
+    """(x - y)^2 / (2 beta) below beta, |x - y| - beta / 2 above.
+
+    Input and target of one shape, floating; 0-d unless reduction="none".
+
+    >>> import chainrule as cr
+    >>> cr.nn.SmoothL1Loss()(cr.tensor([0.5, 3.0]), cr.zeros(2))
+    tensor(1.3125)
+    """
 
     def __init__(
         self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
@@ -203,7 +288,14 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """(x - y)^2 / 2 below delta, delta (|x - y| - delta / 2) above."""
+    """(x - y)^2 / 2 below delta, delta (|x - y| - delta / 2) above.
+
+    Input and target of one shape, floating; 0-d unless reduction="none".
+
+    >>> import chainrule as cr
+    >>> cr.nn.HuberLoss()(cr.tensor([0.5, 3.0]), cr.zeros(2))
+    tensor(1.3125)
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
@@ -214,21 +306,42 @@ class HuberLoss(_Loss):
 
 
 class SoftMarginLoss(_Loss):
-    """log(1 + exp(-y x))."""
+    """log(1 + exp(-y x)).
+
+    Input and target (1 or -1) of one shape, floating; 0-d unless reduction="none".
+
+    >>> import chainrule as cr
+    >>> cr.nn.SoftMarginLoss()(cr.tensor([0.0, 2.0]), cr.tensor([1.0, 1.0]))
+    tensor(0.4100)
+    """
 
     def forward(self, input: Any, target: Any) -> Any:
         return F.soft_margin_loss(input, target, reduction=self.reduction)
 
 
 class MultiLabelSoftMarginLoss(_Weighted):
-    """Mean over classes of the binary cross-entropy of sigmoid(x)."""
+    """Mean over classes of the binary cross-entropy of sigmoid(x).
+
+    Input and target (N, C), floating.
+
+    >>> import chainrule as cr
+    >>> cr.nn.MultiLabelSoftMarginLoss()(cr.tensor([[0.0, 2.0]]), cr.tensor([[1.0, 0.0]]))
+    tensor(1.4100)
+    """
 
     def forward(self, input: Any, target: Any) -> Any:
         return F.multilabel_soft_margin_loss(input, target, weight=self.weight, reduction=self.reduction)
 
 
 class CosineEmbeddingLoss(_Loss):
-    """1 - cos(x1, x2) where y = 1, max(0, cos(x1, x2) - margin) where y = -1."""
+    """1 - cos(x1, x2) where y = 1, max(0, cos(x1, x2) - margin) where y = -1.
+
+    Inputs (N, D) or (D), y (N) or 0-d; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.CosineEmbeddingLoss()(cr.tensor([[1.0, 0.0]]), cr.tensor([[0.0, 2.0]]), cr.tensor([1.0]))
+    tensor(1.)
+    """
 
     def __init__(
         self, margin: float = 0.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
@@ -241,14 +354,28 @@ class CosineEmbeddingLoss(_Loss):
 
 
 class MarginRankingLoss(CosineEmbeddingLoss):
-    """max(0, -y (x1 - x2) + margin)."""
+    """max(0, -y (x1 - x2) + margin).
+
+    Three tensors of one shape, floating; 0-d unless reduction="none".
+
+    >>> import chainrule as cr
+    >>> cr.nn.MarginRankingLoss()(cr.tensor([1.0]), cr.tensor([3.0]), cr.tensor([1.0]))
+    tensor(2.)
+    """
 
     def forward(self, input1: Any, input2: Any, target: Any) -> Any:
         return F.margin_ranking_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
 
 
 class MultiMarginLoss(_Weighted):
-    """Mean over other classes of max(0, margin - x[y] + x[other])^p."""
+    """Mean over other classes of max(0, margin - x[y] + x[other])^p.
+
+    Input (N, C), floating; target (N), int64.
+
+    >>> import chainrule as cr
+    >>> cr.nn.MultiMarginLoss()(cr.tensor([[0.1, 0.2, 0.9]]), cr.tensor([2]))
+    tensor(0.1667)
+    """
 
     def __init__(
         self,
@@ -271,7 +398,15 @@ class MultiMarginLoss(_Weighted):
 
 
 class TripletMarginLoss(_Loss):
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm of the difference."""
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm of the difference.
+
+    Three tensors (N, D) or (D), floating.
+
+    >>> import chainrule as cr
+    >>> a, p, n = cr.zeros(1, 2), cr.tensor([[3.0, 4.0]]), cr.tensor([[0.0, 2.0]])
+    >>> cr.nn.TripletMarginLoss()(a, p, n)
+    tensor(4.0000)
+    """
 
     def __init__(
         self,
@@ -300,7 +435,16 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """Triplet loss with a distance function of one's own."""
+    """Triplet loss with a distance function of one's own.
+
+    Three tensors of shapes that the distance takes, floating.
+
+    >>> import chainrule as cr
+    >>> a, p, n = cr.zeros(1, 2), cr.tensor([[3.0, 4.0]]), cr.tensor([[0.0, 2.0]])
+    >>> taxi = lambda x, y: (x - y).abs().sum(-1)
+    >>> cr.nn.TripletMarginWithDistanceLoss(distance_function=taxi)(a, p, n)
+    tensor(6.)
+    """
 
     def __init__(
         self, *, distance_function: Any = None, margin: float = 1.0, swap: bool = False, reduction: str = "mean"
@@ -322,7 +466,15 @@ class TripletMarginWithDistanceLoss(_Loss):
 
 
 class CTCLoss(_Loss):
-    """-log of the summed probability of all alignments of the target (Graves et al. 2006)."""
+    """-log of the summed probability of all alignments of the target (Graves et al. 2006).
+
+    Log-probabilities (T, N, C), targets (N, S), lengths (N).
+
+    >>> import chainrule as cr
+    >>> log_probs = cr.zeros(4, 1, 3).log_softmax(2)
+    >>> cr.nn.CTCLoss(reduction="sum")(log_probs, cr.tensor([[1, 2]]), cr.tensor([4]), cr.tensor([2]))
+    tensor(1.6864)
+    """
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
         super().__init__(reduction=reduction)
@@ -335,7 +487,15 @@ class CTCLoss(_Loss):
 
 
 class AdaptiveLogSoftmaxWithLoss(Module):
-    """Log-softmax over clusters of classes: frequent ones in the head, rare ones in projected tails (Grave 2017)."""
+    """Log-softmax over clusters of classes: frequent ones in the head, rare ones in projected tails (Grave 2017).
+
+    Input (N, in_features) or (in_features), target (N) or 0-d of int64; returns (output, loss). Grave et al. 2017.
+
+    >>> import chainrule as cr
+    >>> loss = cr.nn.AdaptiveLogSoftmaxWithLoss(4, 6, cutoffs=[2])
+    >>> loss(cr.ones(3, 4), cr.tensor([0, 1, 5])).output.shape
+    torch.Size([3])
+    """
 
     def __init__(
         self,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
+from weakref import ref
 
 from ..core.errors import ArgumentTypeError, GraphError
+from ..core.state import next_seq
 from ..core.value import Tensor
 from ..tensor.hooks import RemovableHandle
 from ..tensor.modes import no_grad
+from .calls import note as note_call
 from .module_state import ModuleState
 from .parameter import Buffer, Parameter
 
@@ -57,6 +60,7 @@ class Module(ModuleState):
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        before = next_seq()
         if not (
             self._forward_hooks
             or self._forward_pre_hooks
@@ -65,8 +69,11 @@ class Module(ModuleState):
             or _global_forward_hooks
             or _global_forward_pre_hooks
         ):
-            return self.forward(*args, **kwargs)
-        return self._call_with_hooks(args, kwargs)
+            result = self.forward(*args, **kwargs)
+        else:
+            result = self._call_with_hooks(args, kwargs)
+        note_call((before, next_seq(), ref(self)))
+        return result
 
     def _call_with_hooks(self, args: tuple, kwargs: dict) -> Any:
         for key, hook in (*_global_forward_pre_hooks.items(), *self._forward_pre_hooks.items()):

@@ -28,7 +28,7 @@ class BackwardHook:
 
     def __init__(self, module: Any, hooks: list, pre_hooks: list) -> None:
         self.module, self.hooks, self.pre_hooks = module, hooks, pre_hooks
-        self.grad_output: tuple = ()
+        self.grad_output: tuple | None = None  # until the gradients of the outputs have arrived
 
     def _wrap(self, values: tuple, callback: Any) -> tuple:
         """`values` with an identity around those that carry gradients; `callback` sees all, None for the others."""
@@ -54,9 +54,12 @@ class BackwardHook:
         self.has_inputs = any(isinstance(a, Tensor) and a._node is not None for a in args)
 
         def on_inputs(grads: tuple) -> tuple | None:
-            replaced = None
+            replaced, grad_output = None, self.grad_output
+            if grad_output is None:  # a second derivative, that reaches the inputs without passing the outputs
+                return None
+            self.grad_output = None
             for hook in self.hooks:
-                found = hook(self.module, grads, self.grad_output)
+                found = hook(self.module, grads, grad_output)
                 if found is not None:
                     grads = replaced = found if isinstance(found, tuple) else (found,)
             return replaced

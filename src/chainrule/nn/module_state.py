@@ -13,7 +13,7 @@ from ..tensor.modes import no_grad
 from .parameter import Parameter
 
 
-class IncompatibleKeys(namedtuple("_IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
+class _IncompatibleKeys(namedtuple("_IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
     """What load_state_dict found missing in the given dict, and what it did not know."""
 
     __slots__ = ()
@@ -186,7 +186,7 @@ class ModuleState:
                     own._is_lazy = False
                 else:
                     own.copy_(given)
-        result = IncompatibleKeys(missing, unexpected)
+        result = _IncompatibleKeys(missing, unexpected)
         for module in self.modules():
             for hook in module._load_state_dict_post_hooks.values():
                 hook(module, result)

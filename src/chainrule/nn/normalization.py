@@ -94,25 +94,53 @@ class _BatchNorm(_Norm):
 
 
 class BatchNorm1d(_BatchNorm):
-    """(x - mean) / sqrt(var + eps) weight + bias, per channel of (N, C) or (N, C, L) (Ioffe and Szegedy 2015)."""
+    """(x - mean) / sqrt(var + eps) weight + bias, per channel of (N, C) or (N, C, L) (Ioffe and Szegedy 2015).
+
+    The output has the input's shape; parameters and running statistics have shape (C) and `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.nn.BatchNorm1d(1)(cr.tensor([[1.0], [3.0]])).tolist()
+    [[-0.9999949932098389], [0.9999949932098389]]
+    """
 
     dims = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch norm of (N, C, H, W)."""
+    """Batch norm of (N, C, H, W).
+
+    The output has the input's shape; parameters and running statistics have shape (C) and `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.nn.BatchNorm2d(3)(cr.ones(2, 3, 4, 4)).shape
+    torch.Size([2, 3, 4, 4])
+    """
 
     dims = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch norm of (N, C, D, H, W)."""
+    """Batch norm of (N, C, D, H, W).
+
+    The output has the input's shape; parameters and running statistics have shape (C) and `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.nn.BatchNorm3d(3)(cr.ones(2, 3, 2, 2, 2)).shape
+    torch.Size([2, 3, 2, 2, 2])
+    """
 
     dims = (5,)
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch norm of (N, C, ...); there is one process here, so that there is nothing to synchronise."""
+    """Batch norm of (N, C, ...); there is one process here, so that there is nothing to synchronise.
+
+    Shapes as for BatchNorm1d, 2d and 3d.
+
+    >>> import chainrule as cr
+    >>> cr.nn.SyncBatchNorm(3)(cr.ones(2, 3, 4)).shape
+    torch.Size([2, 3, 4])
+    """
 
     dims = (2, 3, 4, 5)
 
@@ -150,19 +178,40 @@ class _InstanceNorm(_Norm):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """Normalises each channel of each sample of (N, C, L)."""
+    """Normalises each channel of each sample of (N, C, L).
+
+    Floating dtypes; the output has the input's shape. Ulyanov et al. 2016.
+
+    >>> import chainrule as cr
+    >>> cr.nn.InstanceNorm1d(2)(cr.ones(1, 2, 3)).shape
+    torch.Size([1, 2, 3])
+    """
 
     dims = (2, 3)
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Normalises each channel of each sample of (N, C, H, W)."""
+    """Normalises each channel of each sample of (N, C, H, W).
+
+    Floating dtypes; the output has the input's shape. Ulyanov et al. 2016.
+
+    >>> import chainrule as cr
+    >>> cr.nn.InstanceNorm2d(2)(cr.ones(1, 2, 3, 3)).shape
+    torch.Size([1, 2, 3, 3])
+    """
 
     dims = (3, 4)
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Normalises each channel of each sample of (N, C, D, H, W)."""
+    """Normalises each channel of each sample of (N, C, D, H, W).
+
+    Floating dtypes; the output has the input's shape. Ulyanov et al. 2016.
+
+    >>> import chainrule as cr
+    >>> cr.nn.InstanceNorm3d(2)(cr.ones(1, 2, 3, 3, 3)).shape
+    torch.Size([1, 2, 3, 3, 3])
+    """
 
     dims = (4, 5)
 
@@ -175,7 +224,13 @@ def _lazy(full_class: type[_Norm]) -> type:
             args, kwargs = (), {"affine": True, "track_running_stats": True} | given
         self._hold(*args, **kwargs)
 
-    doc = f"{full_class.__name__} that learns num_features from its first input."
+    name, sizes = full_class.__name__, ", ".join("3" * (full_class.dims[-1] - 2))
+    doc = f"""{name} that learns num_features from its first input, of the shapes and dtypes of {name}.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Lazy{name}()(cr.ones(1, 2, {sizes})).shape
+    torch.Size([1, 2, {sizes}])
+    """
     axis = 1 if issubclass(full_class, _BatchNorm) else 1 - full_class.dims[-1]
     fields = {"__init__": __init__, "full_class": full_class, "_lazy_axis": axis, "__doc__": doc}
     return type(f"Lazy{full_class.__name__}", (LazyModule, full_class), {**fields, "__module__": __name__})
@@ -192,7 +247,14 @@ def _as_shape(value: Any) -> tuple[int, ...]:
 
 
 class LayerNorm(Module):
-    """(x - mean) / sqrt(var + eps) weight + bias over the last dimensions (Ba et al. 2016)."""
+    """(x - mean) / sqrt(var + eps) weight + bias over the last dimensions (Ba et al. 2016).
+
+    Input (..., *normalized_shape) of a floating dtype; the output has its shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.LayerNorm(2)(cr.tensor([[1.0, 3.0]])).tolist()
+    [[-0.9999949932098389, 0.9999949932098389]]
+    """
 
     def __init__(
         self,
@@ -229,7 +291,14 @@ class LayerNorm(Module):
 
 
 class RMSNorm(Module):
-    """x / sqrt(mean(x^2) + eps) weight over the last dimensions (Zhang and Sennrich 2019)."""
+    """x / sqrt(mean(x^2) + eps) weight over the last dimensions (Zhang and Sennrich 2019).
+
+    Input (..., *normalized_shape) of a floating dtype; the output has its shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.RMSNorm(2)(cr.tensor([3.0, 4.0])).tolist()
+    [0.8485281467437744, 1.1313709020614624]
+    """
 
     def __init__(
         self,
@@ -252,7 +321,14 @@ class RMSNorm(Module):
 
 
 class GroupNorm(Module):
-    """Normalises groups of channels of each sample (Wu and He 2018)."""
+    """Normalises groups of channels of each sample (Wu and He 2018).
+
+    Input (N, C, ...) of a floating dtype; the output has its shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.GroupNorm(2, 4)(cr.ones(1, 4, 3)).shape
+    torch.Size([1, 4, 3])
+    """
 
     def __init__(
         self,
@@ -283,7 +359,14 @@ class GroupNorm(Module):
 
 
 class LocalResponseNorm(Module):
-    """Divides by a power of the sum of squares over neighbouring channels (Krizhevsky et al. 2012)."""
+    """Divides by a power of the sum of squares over neighbouring channels (Krizhevsky et al. 2012).
+
+    Input (N, C, H, W) of a floating dtype; the output has its shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.CrossMapLRN2d(2, alpha=2.0, beta=1.0)(cr.ones(1, 2, 1, 1)).flatten()
+    tensor([0.5000, 0.3333])
+    """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()

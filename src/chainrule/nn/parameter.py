@@ -51,7 +51,16 @@ class Parameter(metaclass=_ParameterMeta):
 
 
 class Buffer(metaclass=_ParameterMeta):
-    """A tensor that belongs to a module's state but is not trained."""
+    """A tensor that belongs to a module's state but is not trained.
+
+    A tensor of any shape and dtype; assigning one to a module's attribute registers it.
+
+    >>> import chainrule as cr
+    >>> m = cr.nn.Module()
+    >>> m.count = cr.nn.Buffer(cr.zeros(2))
+    >>> list(m.state_dict())
+    ['count']
+    """
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         made = data.detach() if isinstance(data, Tensor) else wrap(np.empty(0, np.float32))

@@ -50,19 +50,40 @@ class _MaxPoolNd(Module):
 
 
 class MaxPool1d(_MaxPoolNd):
-    """Largest value of each window."""
+    """Largest value of each window.
+
+    (N, C, L) to (N, C, L'), L' = (L + 2 padding - dilation (k - 1) - 1) // stride + 1; real dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.MaxPool1d(2)(cr.tensor([[1.0, 3.0, 7.0, 5.0]]))
+    tensor([[3., 7.]])
+    """
 
     n = 1
 
 
 class MaxPool2d(_MaxPoolNd):
-    """Largest value of each window."""
+    """Largest value of each window.
+
+    (N, C, H, W) to (N, C, H', W'), sizes as for MaxPool1d; real dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.MaxPool2d(2)(cr.ones(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 2, 2])
+    """
 
     n = 2
 
 
 class MaxPool3d(_MaxPoolNd):
-    """Largest value of each window."""
+    """Largest value of each window.
+
+    (N, C, D, H, W) to (N, C, D', H', W'), sizes as for MaxPool1d; real dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.MaxPool3d(2)(cr.ones(1, 3, 4, 4, 4)).shape
+    torch.Size([1, 3, 2, 2, 2])
+    """
 
     n = 3
 
@@ -85,25 +106,56 @@ class _MaxUnpoolNd(Module):
 
 
 class MaxUnpool1d(_MaxUnpoolNd):
-    """Puts pooled values back where they came from, zeros elsewhere."""
+    """Puts pooled values back where they came from, zeros elsewhere.
+
+    Values and int64 indices (N, C, L) as MaxPool1d with return_indices=True gave them.
+
+    >>> import chainrule as cr
+    >>> values, indices = cr.nn.MaxPool1d(2, return_indices=True)(cr.tensor([[1.0, 3.0, 7.0, 5.0]]))
+    >>> cr.nn.MaxUnpool1d(2)(values, indices)
+    tensor([[0., 3., 7., 0.]])
+    """
 
     n = 1
 
 
 class MaxUnpool2d(_MaxUnpoolNd):
-    """Puts pooled values back where they came from, zeros elsewhere."""
+    """Puts pooled values back where they came from, zeros elsewhere.
+
+    Values and int64 indices (N, C, H, W) as MaxPool2d with return_indices=True gave them.
+
+    >>> import chainrule as cr
+    >>> values, indices = cr.nn.MaxPool2d(2, return_indices=True)(cr.ones(1, 1, 4, 4))
+    >>> cr.nn.MaxUnpool2d(2)(values, indices).shape
+    torch.Size([1, 1, 4, 4])
+    """
 
     n = 2
 
 
 class MaxUnpool3d(_MaxUnpoolNd):
-    """Puts pooled values back where they came from, zeros elsewhere."""
+    """Puts pooled values back where they came from, zeros elsewhere.
+
+    Values and int64 indices (N, C, D, H, W) as MaxPool3d with return_indices=True gave them.
+
+    >>> import chainrule as cr
+    >>> values, indices = cr.nn.MaxPool3d(2, return_indices=True)(cr.ones(1, 1, 4, 4, 4))
+    >>> cr.nn.MaxUnpool3d(2)(values, indices).shape
+    torch.Size([1, 1, 4, 4, 4])
+    """
 
     n = 3
 
 
 class AvgPool1d(Module):
-    """Mean of each window."""
+    """Mean of each window.
+
+    (N, C, L) to (N, C, L'), L' = (L + 2 padding - k) // stride + 1; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.AvgPool1d(2)(cr.tensor([[1.0, 3.0, 5.0, 7.0]]))
+    tensor([[2., 6.]])
+    """
 
     def __init__(
         self,
@@ -128,7 +180,14 @@ class AvgPool1d(Module):
 
 
 class AvgPool2d(AvgPool1d):
-    """Mean of each window."""
+    """Mean of each window.
+
+    (N, C, H, W) to (N, C, H', W'), sizes as for AvgPool1d; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.AvgPool2d(2)(cr.ones(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 2, 2])
+    """
 
     n = 2
 
@@ -157,7 +216,14 @@ class AvgPool2d(AvgPool1d):
 
 
 class AvgPool3d(AvgPool2d):
-    """Mean of each window."""
+    """Mean of each window.
+
+    (N, C, D, H, W) to (N, C, D', H', W'), sizes as for AvgPool1d; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.AvgPool3d(2)(cr.ones(1, 3, 4, 4, 4)).shape
+    torch.Size([1, 3, 2, 2, 2])
+    """
 
     n = 3
 
@@ -182,19 +248,40 @@ class _LPPoolNd(Module):
 
 
 class LPPool1d(_LPPoolNd):
-    """p-norm of each window."""
+    """p-norm of each window.
+
+    (N, C, L) to (N, C, L'), sizes as for AvgPool1d; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.LPPool1d(2, 2)(cr.tensor([[3.0, 4.0]]))
+    tensor([[5.]])
+    """
 
     n = 1
 
 
 class LPPool2d(_LPPoolNd):
-    """p-norm of each window."""
+    """p-norm of each window.
+
+    (N, C, H, W) to (N, C, H', W'), sizes as for AvgPool1d; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.LPPool2d(2, 2)(cr.ones(1, 2, 2))
+    tensor([[[2.]]])
+    """
 
     n = 2
 
 
 class LPPool3d(_LPPoolNd):
-    """p-norm of each window."""
+    """p-norm of each window.
+
+    (N, C, D, H, W) to (N, C, D', H', W'), sizes as for AvgPool1d; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.LPPool3d(2, 2)(cr.ones(1, 1, 2, 2, 2)).shape
+    torch.Size([1, 1, 1, 1, 1])
+    """
 
     n = 3
 
@@ -218,37 +305,79 @@ class _AdaptiveNd(Module):
 
 
 class AdaptiveMaxPool1d(_AdaptiveNd):
-    """Largest values of windows that give the output size asked for."""
+    """Largest values of windows that give the output size asked for.
+
+    (N, C, L) to (N, C, output_size); floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.AdaptiveMaxPool1d(2)(cr.tensor([[1.0, 5.0, 2.0, 3.0]]))
+    tensor([[5., 3.]])
+    """
 
     n, kind = 1, "max"
 
 
 class AdaptiveMaxPool2d(_AdaptiveNd):
-    """Largest values of windows that give the output size asked for."""
+    """Largest values of windows that give the output size asked for.
+
+    (N, C, H, W) to (N, C, *output_size); floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.AdaptiveMaxPool2d(1)(cr.ones(2, 3, 5, 5)).shape
+    torch.Size([2, 3, 1, 1])
+    """
 
     n, kind = 2, "max"
 
 
 class AdaptiveMaxPool3d(_AdaptiveNd):
-    """Largest values of windows that give the output size asked for."""
+    """Largest values of windows that give the output size asked for.
+
+    (N, C, D, H, W) to (N, C, *output_size); floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.AdaptiveMaxPool3d(2)(cr.ones(1, 2, 4, 4, 4)).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
 
     n, kind = 3, "max"
 
 
 class AdaptiveAvgPool1d(_AdaptiveNd):
-    """Means of windows that give the output size asked for."""
+    """Means of windows that give the output size asked for.
+
+    (N, C, L) to (N, C, output_size); floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.AdaptiveAvgPool1d(2)(cr.tensor([[1.0, 3.0, 5.0, 7.0]]))
+    tensor([[2., 6.]])
+    """
 
     n, kind = 1, "avg"
 
 
 class AdaptiveAvgPool2d(_AdaptiveNd):
-    """Means of windows that give the output size asked for."""
+    """Means of windows that give the output size asked for.
+
+    (N, C, H, W) to (N, C, *output_size); floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.AdaptiveAvgPool2d((1, 1))(cr.ones(2, 3, 5, 5)).shape
+    torch.Size([2, 3, 1, 1])
+    """
 
     n, kind = 2, "avg"
 
 
 class AdaptiveAvgPool3d(_AdaptiveNd):
-    """Means of windows that give the output size asked for."""
+    """Means of windows that give the output size asked for.
+
+    (N, C, D, H, W) to (N, C, *output_size); floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.AdaptiveAvgPool3d(2)(cr.ones(1, 2, 4, 4, 4)).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
 
     n, kind = 3, "avg"
 
@@ -282,12 +411,26 @@ class _FractionalNd(Module):
 
 
 class FractionalMaxPool2d(_FractionalNd):
-    """Largest values of windows at pseudo-random places of images (Graham 2014)."""
+    """Largest values of windows at pseudo-random places of images (Graham 2014).
+
+    (N, C, H, W) to (N, C, *output_size); floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.FractionalMaxPool2d(2, output_size=3)(cr.ones(1, 1, 5, 5)).shape
+    torch.Size([1, 1, 3, 3])
+    """
 
     n = 2
 
 
 class FractionalMaxPool3d(_FractionalNd):
-    """Largest values of windows at pseudo-random places of volumes (Graham 2014)."""
+    """Largest values of windows at pseudo-random places of volumes (Graham 2014).
+
+    (N, C, D, H, W) to (N, C, *output_size); floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.FractionalMaxPool3d(2, output_size=3)(cr.ones(1, 1, 5, 5, 5)).shape
+    torch.Size([1, 1, 3, 3, 3])
+    """
 
     n = 3

@@ -39,8 +39,20 @@ class _ConstantPadNd(_PadNd):
 def _pads(word: str, mode: str, what: str) -> list[type]:
     base = _ConstantPadNd if word == "Constant" else _PadNd
     doc = f"Pads the last dimensions with {what}; widths from the last dimension on, (left, right, top, bottom ...)."
-    fields = {"mode": mode, "__doc__": doc, "__module__": __name__}
-    return [type(f"{word}Pad{n}d", (base,), {"n": n, **fields}) for n in (1, 2, 3)]
+    doc += f"""
+
+    Input (N, C, ...) or (C, ...) of {"floating or complex" if mode in ("reflect", "replicate") else "any"} dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.{word}Pad%dd(1{", 9.0" if word == "Constant" else ""})(cr.ones(1, 1, %s)).shape
+    torch.Size([1, 1, %s])
+    """
+    fields = {"mode": mode, "__module__": __name__}
+    made = []
+    for n in (1, 2, 3):
+        text = doc % (n, ", ".join("3" * n), ", ".join("5" * n))
+        made.append(type(f"{word}Pad{n}d", (base,), {"n": n, "__doc__": text, **fields}))
+    return made
 
 
 ConstantPad1d, ConstantPad2d, ConstantPad3d = _pads("Constant", "constant", "a constant")
@@ -51,7 +63,14 @@ CircularPad1d, CircularPad2d, CircularPad3d = _pads("Circular", "circular", "val
 
 
 class Upsample(Module):
-    """Resampling to a size, or by a factor."""
+    """Resampling to a size, or by a factor.
+
+    Input (N, C, ...) of a floating dtype, or uint8; modes as for functional.interpolate.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Upsample(scale_factor=2)(cr.tensor([[[1.0, 2.0]]]))
+    tensor([[[1., 1., 2., 2.]]])
+    """
 
     def __init__(
         self,
@@ -86,21 +105,44 @@ class Upsample(Module):
 
 
 class UpsamplingNearest2d(Upsample):
-    """Upsample by repeating the nearest pixel."""
+    """Upsample by repeating the nearest pixel.
+
+    Input (N, C, H, W) of a floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.UpsamplingNearest2d(scale_factor=2)(cr.tensor([[[[1.0]]]]))
+    tensor([[[[1., 1.],
+              [1., 1.]]]])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
-    """Upsample by bilinear interpolation with aligned corners."""
+    """Upsample by bilinear interpolation with aligned corners.
+
+    Input (N, C, H, W) of a floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.UpsamplingBilinear2d(size=(1, 3))(cr.tensor([[[[1.0, 3.0]]]]))
+    tensor([[[[1., 2., 3.]]]])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)
 
 
 class PixelShuffle(Module):
-    """(N, C r^2, H, W) to (N, C, H r, W r)."""
+    """(N, C r^2, H, W) to (N, C, H r, W r).
+
+    Any dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.PixelShuffle(2)(cr.arange(4).reshape(1, 4, 1, 1))
+    tensor([[[[0, 1],
+              [2, 3]]]])
+    """
 
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()
@@ -114,7 +156,14 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """(N, C, H r, W r) to (N, C r^2, H, W)."""
+    """(N, C, H r, W r) to (N, C r^2, H, W).
+
+    Any dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.PixelUnshuffle(2)(cr.arange(4).reshape(1, 1, 2, 2)).flatten()
+    tensor([0, 1, 2, 3])
+    """
 
     def __init__(self, downscale_factor: int) -> None:
         super().__init__()
@@ -128,7 +177,14 @@ class PixelUnshuffle(Module):
 
 
 class ChannelShuffle(Module):
-    """Interleaves groups of channels."""
+    """Interleaves groups of channels.
+
+    Input (N, C, ...) of any dtype; the output has its shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.ChannelShuffle(2)(cr.arange(4).reshape(1, 4, 1, 1)).flatten()
+    tensor([0, 2, 1, 3])
+    """
 
     def __init__(self, groups: int) -> None:
         super().__init__()
@@ -142,7 +198,14 @@ class ChannelShuffle(Module):
 
 
 class Fold(Module):
-    """Sums columns of sliding blocks back into an image."""
+    """Sums columns of sliding blocks back into an image.
+
+    (N, C kH kW, windows) to (N, C, H, W); floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Fold((3, 3), (2, 2))(cr.ones(1, 4, 4)).shape
+    torch.Size([1, 1, 3, 3])
+    """
 
     def __init__(
         self, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
@@ -162,7 +225,14 @@ class Fold(Module):
 
 
 class Unfold(Module):
-    """Sliding blocks of an image as columns."""
+    """Sliding blocks of an image as columns.
+
+    (N, C, H, W) to (N, C kH kW, windows); floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.Unfold((2, 2))(cr.ones(1, 3, 4, 4)).shape
+    torch.Size([1, 12, 9])
+    """
 
     def __init__(self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> None:
         super().__init__()
@@ -176,7 +246,14 @@ class Unfold(Module):
 
 
 class CosineSimilarity(Module):
-    """x1 . x2 / (|x1| |x2|) along dim."""
+    """x1 . x2 / (|x1| |x2|) along dim.
+
+    Two floating tensors whose shapes broadcast; `dim` goes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.CosineSimilarity()(cr.tensor([[1.0, 0.0]]), cr.tensor([[3.0, 4.0]]))
+    tensor([0.6000])
+    """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()
@@ -187,7 +264,14 @@ class CosineSimilarity(Module):
 
 
 class PairwiseDistance(Module):
-    """p-norm of x1 - x2 along the last dimension."""
+    """p-norm of x1 - x2 along the last dimension.
+
+    (N, D) and (N, D), or (D) and (D), to (N) or 0-d; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.PairwiseDistance(eps=0.0)(cr.tensor([[3.0, 4.0]]), cr.zeros(1, 2))
+    tensor([5.])
+    """
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__()

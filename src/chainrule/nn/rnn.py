@@ -51,7 +51,14 @@ def gru_step(gates: Any, h: Any, w: Any, b: Any) -> Any:
 
 
 class RNNCellBase(Module):
-    """Parameters weight_ih, weight_hh, bias_ih, bias_hh of one step."""
+    """Parameters weight_ih, weight_hh, bias_ih, bias_hh of one step.
+
+    Base of RNNCell, LSTMCell and GRUCell.
+
+    >>> import chainrule as cr
+    >>> {name: tuple(p.shape) for name, p in cr.nn.RNNCell(3, 4).named_parameters()}
+    {'weight_ih': (4, 3), 'weight_hh': (4, 4), 'bias_ih': (4,), 'bias_hh': (4,)}
+    """
 
     chunks = 1
 
@@ -96,7 +103,14 @@ class RNNCellBase(Module):
 
 
 class RNNCell(RNNCellBase):
-    """h' = tanh(W x + b + W_h h + b_h), or relu."""
+    """h' = tanh(W x + b + W_h h + b_h), or relu.
+
+    x (N, input_size) and h (N, hidden_size), or without N; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.RNNCell(3, 4)(cr.ones(2, 3)).shape
+    torch.Size([2, 4])
+    """
 
     def __init__(
         self,
@@ -120,7 +134,15 @@ class RNNCell(RNNCellBase):
 
 
 class LSTMCell(RNNCellBase):
-    """One step of an LSTM: (h, c) from x and (h, c)."""
+    """One step of an LSTM: (h, c) from x and (h, c).
+
+    x (N, input_size), h and c (N, hidden_size), or without N; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> h, c = cr.nn.LSTMCell(3, 4)(cr.ones(2, 3))
+    >>> h.shape, c.shape
+    (torch.Size([2, 4]), torch.Size([2, 4]))
+    """
 
     chunks = 4
 
@@ -132,7 +154,14 @@ class LSTMCell(RNNCellBase):
 
 
 class GRUCell(RNNCellBase):
-    """One step of a GRU: h from x and h."""
+    """One step of a GRU: h from x and h.
+
+    x (N, input_size) and h (N, hidden_size), or without N; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.GRUCell(3, 4)(cr.ones(2, 3)).shape
+    torch.Size([2, 4])
+    """
 
     chunks = 3
 
@@ -146,7 +175,14 @@ class GRUCell(RNNCellBase):
 
 
 class RNNBase(Module):
-    """Stacked, possibly bidirectional recurrent layers with PyTorch's parameter names."""
+    """Stacked, possibly bidirectional recurrent layers with PyTorch's parameter names.
+
+    Base of RNN, LSTM and GRU; parameters weight_ih_l0, weight_hh_l0, bias_ih_l0 ..., shapes as theirs.
+
+    >>> import chainrule as cr
+    >>> [name for name, _ in cr.nn.RNN(3, 4).named_parameters()]
+    ['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0']
+    """
 
     chunks = 1
     mode = "RNN"
@@ -347,7 +383,15 @@ def _mask(alive: list[bool], like: Any) -> Any:
 
 
 class RNN(RNNBase):
-    """h_t = tanh(W x_t + b + W_h h_{t-1} + b_h) (or relu), over time, in layers."""
+    """h_t = tanh(W x_t + b + W_h h_{t-1} + b_h) (or relu), over time, in layers.
+
+    Input (L, N, in), or (N, L, in) with batch_first=True; outputs (L, N, out), h_n (layers, N, out).
+
+    >>> import chainrule as cr
+    >>> outputs, h_n = cr.nn.RNN(3, 4, bidirectional=True)(cr.ones(5, 1, 3))
+    >>> outputs.shape, h_n.shape
+    (torch.Size([5, 1, 8]), torch.Size([2, 1, 4]))
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self_nonlinearity = kwargs.pop("nonlinearity", "tanh")
@@ -365,7 +409,16 @@ class RNN(RNNBase):
 
 
 class LSTM(RNNBase):
-    """Long short-term memory over time, in layers; returns (outputs, (h_n, c_n))."""
+    """Long short-term memory over time, in layers; returns (outputs, (h_n, c_n)).
+
+    Input (L, N, in), or (N, L, in) with batch_first=True; outputs (L, N, out), states (layers, N, out). Hochreiter
+    and Schmidhuber 1997.
+
+    >>> import chainrule as cr
+    >>> outputs, (h_n, c_n) = cr.nn.LSTM(3, 4)(cr.ones(5, 1, 3))
+    >>> outputs.shape, h_n.shape, c_n.shape
+    (torch.Size([5, 1, 4]), torch.Size([1, 1, 4]), torch.Size([1, 1, 4]))
+    """
 
     chunks = 4
     mode = "LSTM"
@@ -388,7 +441,15 @@ class LSTM(RNNBase):
 
 
 class GRU(RNNBase):
-    """Gated recurrent units over time, in layers; returns (outputs, h_n)."""
+    """Gated recurrent units over time, in layers; returns (outputs, h_n).
+
+    Input (L, N, in), or (N, L, in) with batch_first=True; outputs (L, N, out), h_n (layers, N, out). Cho et al. 2014.
+
+    >>> import chainrule as cr
+    >>> outputs, h_n = cr.nn.GRU(3, 4, num_layers=2)(cr.ones(5, 1, 3))
+    >>> outputs.shape, h_n.shape
+    (torch.Size([5, 1, 4]), torch.Size([2, 1, 4]))
+    """
 
     chunks = 3
     mode = "GRU"

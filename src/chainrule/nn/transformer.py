@@ -34,7 +34,14 @@ def _copies(layer: Module, n: int) -> ModuleList:
 
 
 class TransformerEncoderLayer(Module):
-    """Self-attention and a feed-forward network, each with a residual and a layer norm."""
+    """Self-attention and a feed-forward network, each with a residual and a layer norm.
+
+    src (S, N, E), or batch first; the output has its shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.TransformerEncoderLayer(8, 2, 16)(cr.ones(5, 1, 8)).shape
+    torch.Size([5, 1, 8])
+    """
 
     def __init__(
         self,
@@ -79,7 +86,14 @@ class TransformerEncoderLayer(Module):
 
 
 class TransformerDecoderLayer(Module):
-    """Self-attention, attention to the encoder's output, and a feed-forward network."""
+    """Self-attention, attention to the encoder's output, and a feed-forward network.
+
+    tgt (T, N, E) and memory (S, N, E), or batch first; output (T, N, E).
+
+    >>> import chainrule as cr
+    >>> cr.nn.TransformerDecoderLayer(8, 2, 16)(cr.ones(3, 1, 8), cr.ones(5, 1, 8)).shape
+    torch.Size([3, 1, 8])
+    """
 
     def __init__(
         self,
@@ -148,7 +162,15 @@ class TransformerDecoderLayer(Module):
 
 
 class TransformerEncoder(Module):
-    """Encoder layers one after another."""
+    """Encoder layers one after another.
+
+    src (S, N, E), or batch first; the output has its shape.
+
+    >>> import chainrule as cr
+    >>> encoder = cr.nn.TransformerEncoder(cr.nn.TransformerEncoderLayer(8, 2, 16), num_layers=2)
+    >>> encoder(cr.ones(5, 1, 8)).shape
+    torch.Size([5, 1, 8])
+    """
 
     def __init__(
         self,
@@ -170,7 +192,15 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """Decoder layers one after another."""
+    """Decoder layers one after another.
+
+    tgt (T, N, E) and memory (S, N, E), or batch first; output (T, N, E).
+
+    >>> import chainrule as cr
+    >>> decoder = cr.nn.TransformerDecoder(cr.nn.TransformerDecoderLayer(8, 2, 16), num_layers=2)
+    >>> decoder(cr.ones(3, 1, 8), cr.ones(5, 1, 8)).shape
+    torch.Size([3, 1, 8])
+    """
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__()
@@ -202,7 +232,15 @@ class TransformerDecoder(Module):
 
 
 class Transformer(Module):
-    """Encoder and decoder together."""
+    """Encoder and decoder together.
+
+    src (S, N, E) and tgt (T, N, E), or batch first; output (T, N, E). Vaswani et al. 2017.
+
+    >>> import chainrule as cr
+    >>> model = cr.nn.Transformer(8, 2, 1, 1, 16)
+    >>> model(cr.ones(5, 1, 8), cr.ones(3, 1, 8)).shape
+    torch.Size([3, 1, 8])
+    """
 
     def __init__(
         self,

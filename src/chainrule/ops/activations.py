@@ -9,8 +9,8 @@ import numpy as np
 
 from ..core.dtypes import F32, F64
 from ..core.eager import elementwise_call
-from ..core.errors import ArgumentError, ShapeError
-from ..core.value import raw_shape
+from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.value import Tensor, raw_dtype, raw_shape
 from .comparison import where
 from .exponential import exp, sigmoid
 from .hyperbolic import tanh
@@ -22,6 +22,8 @@ from .shape import canonical_dim, reshape_p
 
 def _logistic(xp: Any, x: Any) -> Any:
     """1 / (1 + exp(-x)) without overflow."""
+    if x.dtype.kind == "c":
+        return 1 / (1 + xp.exp(-x))
     small = xp.exp(-xp.abs(x))
     return xp.where(x >= 0, 1 / (1 + small), small / (1 + small))
 
@@ -70,7 +72,7 @@ def _gelu_impl(xp: Any, x: Any) -> Any:
         return _gelu32(xp, x, False)
     from scipy.special import ndtr
 
-    return x * ndtr(x)
+    return (x * ndtr(x)).astype(x.dtype, copy=False)
 
 
 def _gelu_slope_impl(xp: Any, x: Any) -> Any:
@@ -78,7 +80,7 @@ def _gelu_slope_impl(xp: Any, x: Any) -> Any:
         return _gelu32(xp, x, True)
     from scipy.special import ndtr
 
-    return ndtr(x) + x * xp.exp(x * x * -0.5) * (1 / sqrt(2 * pi))
+    return (ndtr(x) + x * xp.exp(x * x * -0.5) * (1 / sqrt(2 * pi))).astype(x.dtype, copy=False)
 
 
 ZERO32, ZERO64 = np.zeros((), F32), np.zeros((), F64)  # NumPy takes half as long with an array as with a number
@@ -245,6 +247,8 @@ hardswish_p = elementwise(
 
 
 def _apply(prim: Any, inplace: bool, input: Any, *numbers: float) -> Any:
+    if hasattr(input, "dtype") and raw_dtype(input).kind == "c" and prim not in (silu_p, tanhshrink_p):
+        raise DTypeError(f"{prim.name} is not implemented for {raw_dtype(input)}; apply it to x.real and x.imag")
     result = elementwise_call(prim, (input, *numbers), "float")
     return input.copy_(result) if inplace else result
 
@@ -263,28 +267,64 @@ relu = function_of(
 
 
 def relu6(input: Any, inplace: bool = False) -> Any:
-    """min(max(x, 0), 6)."""
-    return _apply(hardtanh_p, inplace, input, 0.0, 6.0)
+    """min(max(x, 0), 6).
+
+    Input of any shape and a real dtype; the result has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.relu6(cr.tensor([-1.0, 2.0, 8.0]))
+    tensor([0., 2., 6.])
+    """
+    return hardtanh(input, 0.0, 6.0, inplace)
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
-    """max(x, 0) + negative_slope min(x, 0)."""
+    """max(x, 0) + negative_slope min(x, 0).
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.leaky_relu(cr.tensor([-1.0, 2.0]), 0.1)
+    tensor([-0.1000,  2.0000])
+    """
     return _apply(leaky_relu_p, inplace, input, negative_slope)
 
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
-    """max(x, 0) + min(0, alpha (exp(x) - 1))."""
+    """max(x, 0) + min(0, alpha (exp(x) - 1)).
+
+    Input of any shape and a floating dtype; the output has both. Clevert et al. 2015.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.elu(cr.tensor([-1.0, 1.0]))
+    tensor([-0.6321,  1.0000])
+    """
     return _apply(elu_p, inplace, input, alpha, 1.0, 1.0)
 
 
 def selu(input: Any, inplace: bool = False) -> Any:
-    """scale (max(x, 0) + min(0, alpha (exp(x) - 1))) with the self-normalising alpha 1.6733 and scale 1.0507."""
+    """scale (max(x, 0) + min(0, alpha (exp(x) - 1))) with the self-normalising alpha 1.6733 and scale 1.0507.
+
+    Input of any shape and a floating dtype; the output has both. Klambauer et al. 2017.
+
+    >>> import chainrule as cr
+    >>> cr.selu(cr.tensor([-1.0, 1.0]))
+    tensor([-1.1113,  1.0507])
+    """
     return _apply(elu_p, inplace, input, 1.6732632423543772, 1.0507009873554805, 1.0)
 
 
 @shown_as("CeluBackward0")
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
-    """max(x, 0) + min(0, alpha (exp(x / alpha) - 1))."""
+    """max(x, 0) + min(0, alpha (exp(x / alpha) - 1)).
+
+    Input of any shape and a floating dtype; the output has both. `alpha` is where the negative side levels off (at
+    -alpha).
+
+    >>> import chainrule as cr
+    >>> cr.celu(cr.tensor([-1.0, 2.0]), alpha=2.0)
+    tensor([-0.7869,  2.0000])
+    """
     if alpha == 0:
         raise ArgumentError("ZeroDivisionError: celu: alpha cannot be 0 for CELU")
     return _apply(elu_p, inplace, input, alpha, 1.0, 1.0 / alpha)
@@ -292,6 +332,8 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
 
 def gelu(input: Any, approximate: str = "none") -> Any:
     """x times the normal distribution function of x; approximate="tanh" replaces that by a formula with tanh.
+
+    A tensor of any shape and a floating dtype; the result has both. Hendrycks and Gimpel 2016.
 
     >>> import chainrule as cr
     >>> cr.nn.functional.gelu(cr.tensor([0., 1.]))
@@ -303,66 +345,160 @@ def gelu(input: Any, approximate: str = "none") -> Any:
 
 
 def silu(input: Any, inplace: bool = False) -> Any:
-    """x / (1 + exp(-x)), also called swish."""
+    """x / (1 + exp(-x)), also called swish.
+
+    Input of any shape, floating or complex dtype; the result has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.silu(cr.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.7311])
+    """
     return _apply(silu_p, inplace, input)
 
 
 def mish(input: Any, inplace: bool = False) -> Any:
-    """x tanh(log(1 + exp(x)))."""
+    """x tanh(log(1 + exp(x))).
+
+    Input of any shape and a floating dtype; the output has both. Misra 2019.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.mish(cr.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.8651])
+    """
     return _apply(mish_p, inplace, input)
 
 
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
-    """log(1 + exp(beta x)) / beta; x itself where beta x > threshold."""
+    """log(1 + exp(beta x)) / beta; x itself where beta x > threshold.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.softplus(cr.tensor([0.0, 30.0]))
+    tensor([ 0.6931, 30.0000])
+    """
     return _apply(softplus_p, False, input, float(beta), float(threshold))
 
 
 def logsigmoid(input: Any) -> Any:
-    """log(1 / (1 + exp(-x)))."""
+    """log(1 / (1 + exp(-x))).
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.logsigmoid(cr.tensor([0.0, 2.0]))
+    tensor([-0.6931, -0.1269])
+    """
     return _apply(log_sigmoid_p, False, input)
 
 
 def softsign(input: Any) -> Any:
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    Input of any shape; the result has its shape, and its dtype if that is floating or complex.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.softsign(cr.tensor([-1.0, 3.0]))
+    tensor([-0.5000,  0.7500])
+    """
+    if hasattr(input, "dtype") and raw_dtype(input).kind == "c":  # |x| is not holomorphic: its own rule must speak
+        return input / (abs(input) + 1)
     return _apply(softsign_p, False, input)
 
 
 def tanhshrink(input: Any) -> Any:
-    """x - tanh(x)."""
+    """x - tanh(x).
+
+    Input of any shape; the result has its shape, and its dtype if that is floating or complex.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.tanhshrink(cr.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.2384])
+    """
     return _apply(tanhshrink_p, False, input)
 
 
 def softshrink(input: Any, lambd: float = 0.5) -> Any:
-    """x - lambd above lambd, x + lambd below -lambd, 0 between."""
+    """x - lambd above lambd, x + lambd below -lambd, 0 between.
+
+    Input of any shape and a floating dtype; the output has both. A negative `lambd` raises RuntimeError.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.softshrink(cr.tensor([-1.0, 0.2, 1.0]))
+    tensor([-0.5000,  0.0000,  0.5000])
+    """
     if lambd < 0:
         raise ArgumentError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
     return _apply(softshrink_p, False, input, lambd)
 
 
 def hardshrink(input: Any, lambd: float = 0.5) -> Any:
-    """x where |x| > lambd, 0 elsewhere."""
+    """x where |x| > lambd, 0 elsewhere.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.hardshrink(cr.tensor([-1.0, 0.2]))
+    tensor([-1.,  0.])
+    """
     return _apply(hardshrink_p, False, input, lambd)
 
 
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
-    """x limited to [min_val, max_val]; the derivative is 0 at both ends."""
+    """x limited to [min_val, max_val]; the derivative is 0 at both ends.
+
+    Input of any shape; the result has its shape and dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.hardtanh(cr.tensor([-3.0, 0.5]))
+    tensor([-1.0000,  0.5000])
+    """
     if min_val > max_val:
         raise ArgumentError(f"min_val cannot be greater than max_val, got {min_val} and {max_val}")
+    kind = raw_dtype(input).kind if isinstance(input, Tensor) else "f"
+    if kind == "b":
+        raise DTypeError("Bool inputs not supported for hardtanh; write x.float()")
+    if kind in "iu":
+        if kind == "u" and min_val < 0:
+            raise DTypeError("cannot do hardtanh on an unsigned type with negative limits; write x.int()")
+        result = elementwise_call(hardtanh_p, (input, int(min_val), int(max_val)), "numeric")
+        return input.copy_(result) if inplace else result
     return _apply(hardtanh_p, inplace, input, min_val, max_val)
 
 
 def hardsigmoid(input: Any, inplace: bool = False) -> Any:
-    """x / 6 + 1 / 2 limited to [0, 1]."""
+    """x / 6 + 1 / 2 limited to [0, 1].
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.hardsigmoid(cr.tensor([-4.0, 0.0, 1.5]))
+    tensor([0.0000, 0.5000, 0.7500])
+    """
     return _apply(hardsigmoid_p, inplace, input)
 
 
 def hardswish(input: Any, inplace: bool = False) -> Any:
-    """x hardsigmoid(x)."""
+    """x hardsigmoid(x).
+
+    Input of any shape and a floating dtype; the output has both. Howard et al. 2019.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.hardswish(cr.tensor([-4.0, 1.0]))
+    tensor([-0.0000, 0.6667])
+    """
     return _apply(hardswish_p, inplace, input)
 
 
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
-    """x where x > threshold, value elsewhere."""
+    """x where x > threshold, value elsewhere.
+
+    Input of any shape and a real dtype; the result has both.
+
+    >>> import chainrule as cr
+    >>> cr.threshold(cr.tensor([-1.0, 2.0]), 0.5, 9.0)
+    tensor([9., 2.])
+    """
     result = elementwise_call(threshold_p, (input, threshold, value), "numeric")
     return input.copy_(result) if inplace else result
 
@@ -394,7 +530,14 @@ def prelu(input: Any, weight: Any) -> Any:
 def rrelu(
     input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
 ) -> Any:
-    """leaky_relu with random slopes, uniform in [lower, upper), in training, and with their mean otherwise."""
+    """leaky_relu with random slopes, uniform in [lower, upper), in training, and with their mean otherwise.
+
+    Input of any shape and a floating dtype; the output has both.
+
+    >>> import chainrule as cr
+    >>> cr.rrelu(cr.tensor([-4.8, 1.0]), lower=0.25, upper=0.75)
+    tensor([-2.4000,  1.0000])
+    """
     if lower > upper:
         raise ArgumentError(f"Lower bound should be less than or equal to the upper bound, got {lower} and {upper}")
     if not training:
@@ -407,7 +550,14 @@ def rrelu(
 
 @shown_as("GluBackward0")
 def glu(input: Any, dim: int = -1) -> Any:
-    """a sigmoid(b), where a and b are the two halves of the input along `dim`."""
+    """a sigmoid(b), where a and b are the two halves of the input along `dim`.
+
+    The size of `dim` must be even and is halved; floating dtypes. Dauphin et al. 2016.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.glu(cr.tensor([1.0, 2.0, 0.0, 100.0]))
+    tensor([0.5000, 2.0000])
+    """
     from .embedding import rows_p
 
     shape = raw_shape(input)

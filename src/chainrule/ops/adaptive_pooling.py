@@ -126,28 +126,65 @@ def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
 
 @shown_as("AdaptiveAvgPool2DBackward0")
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
-    """Mean over windows of images, so that the result has size `output_size` (None keeps a dimension)."""
+    """Mean over windows of images, so that the result has size `output_size` (None keeps a dimension).
+
+    Input (N, C, H, W) or (C, H, W) of a floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.adaptive_avg_pool2d(cr.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 2.5000,  4.5000],
+             [10.5000, 12.5000]]])
+    """
     return _adaptive_avg(2, input, output_size)
 
 
 @shown_as("AdaptiveAvgPool3DBackward0")
 def adaptive_avg_pool3d(input: Any, output_size: Any) -> Any:
-    """Mean over windows of volumes, so that the result has size `output_size`."""
+    """Mean over windows of volumes, so that the result has size `output_size`.
+
+    Input (N, C, D, H, W) or (C, D, H, W) of a floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.adaptive_avg_pool3d(cr.ones(1, 2, 4, 4, 4), (2, 1, 1)).shape
+    torch.Size([1, 2, 2, 1, 1])
+    """
     return _adaptive_avg(3, input, output_size)
 
 
 def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """Maximum over the windows of adaptive_avg_pool1d."""
+    """Maximum over the windows of adaptive_avg_pool1d.
+
+    Input (N, C, L) or (C, L), result (N, C, output_size); with return_indices=True also the int64 positions.
+
+    >>> import chainrule as cr
+    >>> cr.adaptive_max_pool1d(cr.tensor([[1.0, 5.0, 2.0, 3.0]]), 2)
+    tensor([[5., 3.]])
+    """
     return _adaptive_max(1, input, output_size, return_indices)
 
 
 def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """Maximum over the windows of adaptive_avg_pool2d; indices count in the flattened image."""
+    """Maximum over the windows of adaptive_avg_pool2d; indices count in the flattened image.
+
+    Input (N, C, H, W) or (C, H, W) of a floating dtype; indices are int64.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.adaptive_max_pool2d(cr.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 5.,  7.],
+             [13., 15.]]])
+    """
     return _adaptive_max(2, input, output_size, return_indices)
 
 
 def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """Maximum over the windows of adaptive_avg_pool3d."""
+    """Maximum over the windows of adaptive_avg_pool3d.
+
+    Input (N, C, D, H, W) or (C, D, H, W) of a floating dtype; indices are int64.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.adaptive_max_pool3d(cr.ones(1, 2, 4, 4, 4), 2).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
     return _adaptive_max(3, input, output_size, return_indices)
 
 

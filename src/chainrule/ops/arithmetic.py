@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import BOOL, INT64, category, result_dtype
+from ..core.dtypes import BOOL, INT64, category, is_inexact, result_dtype
 from ..core.eager import cast_to, elementwise_call, require_tensor, write_out
 from ..core.errors import ArgumentError, DTypeError, UnsupportedDTypeError
 from ..core.value import Tensor, raw_dtype
@@ -122,6 +122,10 @@ def _pow_exponent(g: Any, ans: Any, x: Any, y: Any) -> Any:
     from .exponential import log
 
     if isinstance(x, (int, float, complex)):
+        if x == 0 and not isinstance(y, complex) and raw_dtype(y).kind != "c":
+            from .comparison import where
+
+            return mul0(g, where(y < 0, -math.inf, 0.0))
         return mul0(mul0(g, ans), _log_of(x, raw_dtype(ans).kind == "c"))
     at_zero = (x == 0) if isinstance(y, complex) or raw_dtype(y).kind == "c" else (x == 0) & (y >= 0)
     return mul0(mul0(g, ans), log(x + cast_p(at_zero, dtype=raw_dtype(x))))
@@ -284,14 +288,37 @@ neg.prim = neg_p  # type: ignore[attr-defined]
 negative = neg
 
 
+def _scaled(input: Any, other: Any, alpha: Any) -> Any:
+    """alpha other, in the dtype that `input` and `other` have together."""
+    if isinstance(alpha, Tensor) or not (isinstance(input, Tensor) or isinstance(other, Tensor)):
+        return mul(other, alpha)
+    dtype = result_dtype((input, other))
+    if isinstance(alpha, bool) and dtype != BOOL:
+        raise DTypeError("Boolean alpha only supported for Boolean results. Write alpha=1, or leave it out")
+    if isinstance(alpha, float) and not is_inexact(dtype):
+        raise DTypeError(
+            f"For integral input tensors, argument alpha must not be a floating point number: got {alpha} for {dtype}. "
+            f"Write x.float(), or an integer"
+        )
+    if isinstance(alpha, complex) and dtype.kind != "c":
+        raise DTypeError(
+            f"For non-complex input tensors, argument alpha must not be a complex number: got {alpha} for {dtype}"
+        )
+    if dtype == BOOL:
+        return other if alpha else mul(other, False)
+    return mul(cast_to(other, dtype), alpha) if isinstance(other, Tensor) else other * alpha
+
+
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
     """input + alpha other.
+
+    Tensors or numbers whose shapes broadcast; the result has the promoted dtype.
 
     >>> import chainrule as cr
     >>> cr.add(cr.tensor([1, 2]), 0.5)
     tensor([1.5000, 2.5000])
     """
-    return add_op(input, other if alpha == 1 else mul(other, alpha), out=out)
+    return add_op(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha), out=out)
 
 
 def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
@@ -301,7 +328,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
     >>> cr.sub(cr.tensor([1.0, 2.0]), 3, alpha=2)
     tensor([-5., -4.])
     """
-    return sub_op(input, other if alpha == 1 else mul(other, alpha), out=out)
+    return sub_op(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha), out=out)
 
 
 add.prim, sub.prim = add_p, sub_p  # type: ignore[attr-defined]
@@ -311,6 +338,8 @@ subtract = sub
 @shown_as("RsubBackward0")
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """other - alpha input.
+
+    Tensors or numbers whose shapes broadcast; the result has the promoted dtype.
 
     >>> import chainrule as cr
     >>> cr.rsub(cr.tensor([1.0, 2.0]), 3)
@@ -383,7 +412,12 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
             if out is None and (kind is int or dtype.kind != "c"):
                 return pow_p(input, exponent)  # no promotion to be found out
         elif kind is int:
+            if exponent < 0 and dtype.kind in "iub":
+                raise ArgumentError("Integers to negative integer powers are not allowed. Write x.float() ** y")
             input = _counted(input)
+    elif exponent is True and isinstance(input, Tensor) and raw_dtype(input) == BOOL:
+        exponent, input = 1, _counted(input)
+        return write_out(out, cast_to(pow_op(input, 1), BOOL)) if out is not None else cast_to(pow_op(input, 1), BOOL)
     return pow_op(input, exponent, out=out)
 
 
@@ -437,6 +471,8 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
 
 def lerp(input: Any, end: Any, weight: Any) -> Any:
     """input + weight (end - input).
+
+    Shapes broadcast; one floating or complex dtype.
 
     >>> import chainrule as cr
     >>> cr.lerp(cr.tensor([0.0, 1.0]), cr.tensor([10.0, 11.0]), 0.5)

@@ -156,6 +156,15 @@ def multi_head_attention_forward(
             `use_separate_proj_weight`. key_padding_mask: (N, S), True or -inf leaves a key out.
         attn_mask: (L, S) or (N heads, L, S), True or -inf leaves a pair out. bias_k, bias_v: one more key and value.
         static_k, static_v: projected keys and values (N heads, S, E / heads) to use instead.
+
+    Floating dtypes, the same for all; this is the function that nn.MultiheadAttention calls.
+
+    >>> import chainrule as cr
+    >>> x, w, none = cr.ones(3, 1, 4), cr.ones(12, 4), None
+    >>> attend = cr.nn.functional.multi_head_attention_forward
+    >>> out, weights = attend(x, x, x, 4, 2, w, none, none, none, False, 0.0, cr.eye(4), none)
+    >>> out.shape, weights.shape
+    (torch.Size([3, 1, 4]), torch.Size([1, 3, 3]))
     """
     single = len(raw_shape(query)) == 2
     if len(raw_shape(query)) not in (2, 3):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.dtypes import result_dtype
-from ..core.errors import DTypeError, UnsupportedDTypeError
+from ..core.errors import UnsupportedDTypeError
 from ..core.value import raw_dtype
 from .kits import TYPE_NAMES, documented, elementwise, function_of
 
@@ -61,5 +61,5 @@ def bitwise_not(input: Any, *, out: Any = None) -> Any:
     tensor([-1, -6])
     """
     if raw_dtype(input).kind in "fc":
-        raise DTypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+        raise UnsupportedDTypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
     return _not(input, out=out)

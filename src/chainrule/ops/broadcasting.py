@@ -33,7 +33,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     if type(g) is ndarray:
         return np.add.reduce(g, axis=axes).reshape(shape)
     if axes:
-        g = PRIMITIVES["sum"](g, axes=axes, keepdims=True)
+        leading = len(have) - len(shape) == len(axes) and axes[-1] == len(axes) - 1
+        g = PRIMITIVES["sum"](g, axes=axes, keepdims=not leading)
     if raw_shape(g) != shape:
         g = PRIMITIVES["reshape"](g, shape=shape)
     return g

@@ -38,6 +38,8 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     if n < 0:
         raise ArgumentError(f"order must be non-negative but got {n}")
     dim = canonical_dim(dim, len(shape))
+    if n == 0:
+        return input + 0 if shape[dim] else input
     if prepend is not None or append is not None:
         from .joining import cat
 
@@ -80,6 +82,8 @@ def _panels(name: str, y: Any, x: Any, dx: Any, dim: int) -> Any:
 def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
     """Integral of samples `y` along `dim` by the trapezoid rule, at points `x` (or at distance `dx`, default 1).
 
+    The result has the shape of `y` without `dim`; numeric dtypes.
+
     >>> import chainrule as cr
     >>> cr.trapezoid(cr.tensor([1., 2., 3.]))
     tensor(4.)
@@ -92,6 +96,8 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
 
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
     """Integrals of samples `y` from the first to each later one along `dim` by the trapezoid rule.
+
+    The result is one shorter along `dim`; numeric dtypes.
 
     >>> import chainrule as cr
     >>> cr.cumulative_trapezoid(cr.tensor([1., 2., 3.]))
@@ -167,6 +173,7 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
     else:
         canonical_dims(dim, len(shape))
         dims = tuple(canonical_dim(d, len(shape)) for d in ((dim,) if isinstance(dim, int) else dim))
+    spacing = 1 if spacing is None else spacing
     spacings = [spacing] * len(dims) if isinstance(spacing, (int, float)) else list(spacing)
     if len(spacings) != len(dims):
         raise ArgumentError(

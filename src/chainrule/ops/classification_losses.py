@@ -164,6 +164,12 @@ def nll_loss(
 
     Raises:
         IndexingError: a class number is not in [0, C) and not `ignore_index`.
+
+    Log-probabilities are floating, class numbers int64.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.nll_loss(cr.tensor([[-0.1, -2.4], [-1.2, -0.4]]), cr.tensor([0, 1]))
+    tensor(0.2500)
     """
     _check_classes(input, target, weight)
     return _nll(_classes_last(input), target, weight, ignore_index, reduction)
@@ -257,7 +263,14 @@ def _same_size(name: str, input: Any, target: Any) -> None:
 def binary_cross_entropy(
     input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:
-    """-(target log(input) + (1 - target) log(1 - input)) weight, with logarithms not below -100."""
+    """-(target log(input) + (1 - target) log(1 - input)) weight, with logarithms not below -100.
+
+    `input` and `target` have one shape and lie in [0, 1], in a floating dtype; the mean is 0-d.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.binary_cross_entropy(cr.tensor([0.5, 0.9]), cr.tensor([1.0, 1.0]))
+    tensor(0.3993)
+    """
     _same_size("binary_cross_entropy", input, target)
     raw = concrete(input)
     if raw is not None and raw.size and not ((raw >= 0) & (raw <= 1)).all():
@@ -281,7 +294,14 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Any = None,
 ) -> Any:
-    """-(pos_weight target log(s) + (1 - target) log(1 - s)) weight, where s = sigmoid(input), without overflow."""
+    """-(pos_weight target log(s) + (1 - target) log(1 - s)) weight, where s = sigmoid(input), without overflow.
+
+    `input` (any real numbers) and `target` have one shape and a floating dtype; the mean is 0-d.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.binary_cross_entropy_with_logits(cr.tensor([0.0, 2.0]), cr.tensor([1.0, 1.0]))
+    tensor(0.4100)
+    """
     if raw_shape(input) != raw_shape(target):
         raise ArgumentError(f"Target size ({raw_shape(target)}) must be the same as input size ({raw_shape(input)})")
     loss = (1.0 - target) * input
@@ -300,7 +320,15 @@ def kl_div(
     reduction: str = "mean",
     log_target: bool = False,
 ) -> Any:
-    """target (log(target) - input) of log-probabilities `input`; "batchmean" divides the sum by the first size."""
+    """target (log(target) - input) of log-probabilities `input`; "batchmean" divides the sum by the first size.
+
+    Shapes broadcast; floating dtypes; the mean or sum is 0-d.
+
+    >>> import chainrule as cr
+    >>> p, q = cr.tensor([[0.5, 0.5]]), cr.tensor([[0.25, 0.75]])
+    >>> cr.nn.functional.kl_div(q.log(), p, reduction="batchmean")
+    tensor(0.1438)
+    """
     if log_target:
         loss = exp(target) * (target - input)
     else:
@@ -334,7 +362,14 @@ def multi_margin_loss(
     reduce: Any = None,
     reduction: str = "mean",
 ) -> Any:
-    """sum over i != t of max(0, margin - x[t] + x[i])^p weight[t] / C."""
+    """sum over i != t of max(0, margin - x[t] + x[i])^p weight[t] / C.
+
+    x is (N, C) or (C), floating; target (N) or 0-d, int64; a value per row unless reduced.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.multi_margin_loss(cr.tensor([[0.1, 0.2, 0.9]]), cr.tensor([2]))
+    tensor(0.1667)
+    """
     if p not in (1, 2):
         raise ArgumentError(f"only p == 1 and p == 2 supported, got {p}")
     x, t, single = _rows_of_scores("multi_margin_loss", input, target, False)
@@ -360,7 +395,14 @@ def multi_margin_loss(
 def multilabel_margin_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:
-    """sum over targets j, others i, of max(0, 1 - (x[j] - x[i])) / C; a row of targets ends at its first -1."""
+    """sum over targets j, others i, of max(0, 1 - (x[j] - x[i])) / C; a row of targets ends at its first -1.
+
+    x and target are (N, C) or (C), x floating and target int64; a value per row unless reduced.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.multilabel_margin_loss(cr.tensor([[0.1, 0.2, 0.9]]), cr.tensor([[2, -1, -1]]))
+    tensor(0.1667)
+    """
     from .scans import cumprod
 
     x, t, single = _rows_of_scores("multilabel_margin_loss", input, target, True)
@@ -379,7 +421,14 @@ def multilabel_margin_loss(
 def multilabel_soft_margin_loss(
     input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:
-    """Mean over classes of -(target logsigmoid(x) + (1 - target) logsigmoid(-x)) weight."""
+    """Mean over classes of -(target logsigmoid(x) + (1 - target) logsigmoid(-x)) weight.
+
+    x and target have one shape (N, C) and a floating dtype; a value per row unless reduced.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.multilabel_soft_margin_loss(cr.tensor([[0.0, 2.0]]), cr.tensor([[1.0, 0.0]]))
+    tensor(1.4100)
+    """
     loss = softplus_p(-input, 1.0, 700.0) * target + softplus_p(input, 1.0, 700.0) * (1.0 - target)
     if weight is not None:
         loss = loss * weight

@@ -197,6 +197,8 @@ def where(condition: Any, input: Any = None, other: Any = None, *, x: Any = None
     The gradient goes to the branch taken, and the other branch gets exactly 0, also through operations whose derivative
     is infinite there.
 
+    Shapes broadcast; the condition is bool; the result has the promoted dtype.
+
     >>> import chainrule as cr
     >>> x = cr.tensor([0.0, 4.0], requires_grad=True)
     >>> cr.where(x > 0, x.sqrt(), x).sum().backward()
@@ -230,6 +232,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, x: Any = None
 
 
 def _where_method(self: Any, condition: Any, other: Any) -> Any:
+    """This tensor where the condition holds, else other; see `where`."""
     return where(condition, self, other)
 
 
@@ -245,6 +248,9 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
     """
     from .rounding import abs
 
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance < 0:
+            raise ArgumentError(f"isclose(): {name} must be greater than or equal to zero, but got {tolerance}")
     dtype = result_dtype((input, other))
     a, b = (
         np.asarray(x, dtype) if isinstance(x, (bool, int, float, complex)) else cast_to(x, dtype)

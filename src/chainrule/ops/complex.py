@@ -29,6 +29,7 @@ __all__ = [
     "resolve_conj",
     "resolve_neg",
 ]
+INPLACE = ("conj_physical",)
 METHODS = ("angle", "conj", "conj_physical", "is_conj", "is_neg", "is_signed", "resolve_conj", "resolve_neg")
 ATTRIBUTES = ("real", "imag")
 
@@ -163,7 +164,14 @@ conj_physical = conj
 
 
 def resolve_conj(input: Any) -> Any:
-    """The tensor itself: conjugates are always computed here."""
+    """The tensor itself: conjugates are always computed here.
+
+    Any shape and dtype.
+
+    >>> import chainrule as cr
+    >>> cr.resolve_conj(cr.tensor([1j]).conj())
+    tensor([0.-1.j])
+    """
     return input
 
 
@@ -182,6 +190,8 @@ def real(input: Any) -> Any:
 
 def imag(input: Any) -> Any:
     """Imaginary part, a view.
+
+    A complex tensor of any shape; the result is real.
 
     >>> import chainrule as cr
     >>> cr.imag(cr.tensor([1 + 2j]))
@@ -241,15 +251,36 @@ def is_floating_point(input: Any) -> bool:
 
 
 def is_conj(input: Any) -> bool:
-    """Is it a conjugate still to be computed? Never: conjugates are computed at once here."""
+    """Is it a conjugate still to be computed? Never: conjugates are computed at once here.
+
+    For a tensor of any shape and dtype.
+
+    >>> import chainrule as cr
+    >>> cr.is_conj(cr.tensor([1j]).conj())
+    False
+    """
     return False
 
 
 def is_neg(input: Any) -> bool:
-    """Is it a negative still to be computed? Never: negatives are computed at once here."""
+    """Is it a negative still to be computed? Never: negatives are computed at once here.
+
+    For a tensor of any shape and dtype.
+
+    >>> import chainrule as cr
+    >>> cr.is_neg(cr.tensor([1j]).conj().imag)
+    False
+    """
     return False
 
 
 def is_signed(input: Any) -> bool:
-    """Can the dtype hold negative numbers?"""
+    """Can the dtype hold negative numbers?
+
+    For a tensor of any shape.
+
+    >>> import chainrule as cr
+    >>> cr.is_signed(cr.tensor([1])), cr.is_signed(cr.tensor([True]))
+    (True, False)
+    """
     return raw_dtype(input).kind in "ifcV"

@@ -280,7 +280,14 @@ def vdot(input: Any, other: Any, *, out: Any = None) -> Any:
 
 
 def vecdot(x: Any, y: Any, *, dim: int = -1, axis: int | None = None, out: Any = None) -> Any:
-    """Inner products sum(conj(x) y) over one dimension; the others broadcast."""
+    """Inner products sum(conj(x) y) over one dimension; the others broadcast.
+
+    The result has the broadcast shape without `dim`, and the promoted dtype.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.vecdot(cr.tensor([[1.0, 2.0], [3.0, 4.0]]), cr.tensor([1.0, 1.0]))
+    tensor([3., 7.])
+    """
     x, y = promoted(x, y)
     shape = broadcast_shapes(raw_shape(x), raw_shape(y))
     product = conj(x) * y
@@ -404,7 +411,14 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
-    """y_o = sum_ij x1_i W_oij x2_j + b_o: (..., in1), (..., in2), (out, in1, in2), (out,) -> (..., out)."""
+    """y_o = sum_ij x1_i W_oij x2_j + b_o: (..., in1), (..., in2), (out, in1, in2), (out,) -> (..., out).
+
+    Floating dtypes; the bias may be None.
+
+    >>> import chainrule as cr
+    >>> cr.bilinear(cr.tensor([1.0, 2.0]), cr.tensor([3.0]), cr.ones(1, 2, 1))
+    tensor([9.])
+    """
     a, b, w = raw_shape(input1), raw_shape(input2), raw_shape(weight)
     if a[:-1] != b[:-1]:
         raise ShapeError(f"bilinear(): input batch dimensions do not match: got {a} and {b}")
@@ -422,6 +436,8 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
 
 def _blend(input: Any, product: Any, beta: Any, alpha: Any, out: Any) -> Any:
     """beta input + alpha product; with beta 0 the input, NaN included, does not count."""
+    if raw_dtype(product).kind in "iub" and raw_dtype(input).kind in "iub":
+        alpha, beta = int(alpha), int(beta)  # whole numbers stay whole
     if alpha != 1:
         product = product * alpha
     if beta == 0:
@@ -455,6 +471,8 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1, ou
 def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
     """beta input + alpha (mat @ vec).
 
+    input (n) or what broadcasts to it, mat (n, m), vec (m); one numeric dtype.
+
     >>> import chainrule as cr
     >>> cr.addmv(cr.ones(2), cr.eye(2), cr.tensor([1.0, 2.0]))
     tensor([2., 3.])
@@ -465,6 +483,8 @@ def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1, out:
 @shown_as("AddrBackward0")
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
     """beta input + alpha outer(vec1, vec2).
+
+    input (n, m) or what broadcasts to it, vec1 (n), vec2 (m); dtypes are promoted.
 
     >>> import chainrule as cr
     >>> cr.addr(cr.zeros(2, 2), cr.tensor([1.0, 2.0]), cr.tensor([3.0, 4.0]))
@@ -488,6 +508,8 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
 @shown_as("AddbmmBackward0")
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
     """beta input + alpha times the sum over the batch of batch1 @ batch2.
+
+    input (n, p) or what broadcasts to it, batch1 (b, n, m), batch2 (b, m, p); one numeric dtype.
 
     >>> import chainrule as cr
     >>> cr.addbmm(cr.zeros(2, 2), cr.ones(3, 2, 1), cr.ones(3, 1, 2))

@@ -372,14 +372,28 @@ def conv1d(
 def conv2d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
-    """Cross-correlation of images (N, C, H, W) with kernels (O, C / groups, kH, kW); as conv1d otherwise."""
+    """Cross-correlation of images (N, C, H, W) with kernels (O, C / groups, kH, kW); as conv1d otherwise.
+
+    Floating or complex dtypes, the same for all.
+
+    >>> import chainrule as cr
+    >>> cr.conv2d(cr.ones(1, 1, 3, 3), cr.ones(1, 1, 2, 2), padding=1).shape
+    torch.Size([1, 1, 4, 4])
+    """
     return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv3d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
-    """Cross-correlation of volumes (N, C, D, H, W) with kernels (O, C / groups, kD, kH, kW); as conv1d otherwise."""
+    """Cross-correlation of volumes (N, C, D, H, W) with kernels (O, C / groups, kD, kH, kW); as conv1d otherwise.
+
+    Floating or complex dtypes, the same for all.
+
+    >>> import chainrule as cr
+    >>> cr.conv3d(cr.ones(1, 1, 3, 3, 3), cr.ones(2, 1, 2, 2, 2)).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
     return _conv("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -397,6 +411,12 @@ def conv_transpose1d(
     """The transpose of conv1d in its input: (N, C, L) with weight (C, O / groups, K) to (N, O, L').
 
     L' = (L - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1.
+
+    Floating or complex dtypes, the same for all.
+
+    >>> import chainrule as cr
+    >>> cr.conv_transpose1d(cr.tensor([[[1.0, 2.0]]]), cr.ones(1, 1, 2), stride=2)
+    tensor([[[1., 1., 2., 2.]]])
     """
     return _conv_transpose(
         "conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation
@@ -414,7 +434,14 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Any:
-    """The transpose of conv2d in its input; see conv_transpose1d."""
+    """The transpose of conv2d in its input; see conv_transpose1d.
+
+    (N, C, H, W) with (C, O / groups, kH, kW); floating or complex dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.conv_transpose2d(cr.ones(1, 1, 2, 2), cr.ones(1, 3, 2, 2), stride=2).shape
+    torch.Size([1, 3, 4, 4])
+    """
     return _conv_transpose(
         "conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation
     )
@@ -431,7 +458,14 @@ def conv_transpose3d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Any:
-    """The transpose of conv3d in its input; see conv_transpose1d."""
+    """The transpose of conv3d in its input; see conv_transpose1d.
+
+    (N, C, D, H, W) with (C, O / groups, kD, kH, kW); floating or complex dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.conv_transpose3d(cr.ones(1, 1, 2, 2, 2), cr.ones(1, 1, 2, 2, 2), stride=2).shape
+    torch.Size([1, 1, 4, 4, 4])
+    """
     return _conv_transpose(
         "conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation
     )

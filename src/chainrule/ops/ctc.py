@@ -57,6 +57,13 @@ def ctc_loss(
 
     The derivative is that of this function of log_probs; PyTorch's assumes that log_probs comes out of log_softmax, and
     differs before log_softmax (not after it).
+
+    log_probs (T, N, C) or (T, C), floating; targets (N, S) or all in one row, and lengths, int64.
+
+    >>> import chainrule as cr
+    >>> log_probs = cr.log_softmax(cr.zeros(4, 1, 3), 2)
+    >>> cr.ctc_loss(log_probs, cr.tensor([[1, 2]]), cr.tensor([4]), cr.tensor([2]), reduction="sum")
+    tensor(1.6864)
     """
     shape = raw_shape(log_probs)
     if len(shape) not in (2, 3):

@@ -185,6 +185,13 @@ def slogdet(A: Any, *, out: Any = None) -> Any:
 
 
 def logdet(input: Any) -> Any:
-    """Logarithm of the determinant of square matrices; NaN where it is negative and -inf where it is zero."""
+    """Logarithm of the determinant of square matrices; NaN where it is negative and -inf where it is zero.
+
+    (..., n, n) to (...); real for real matrices, complex for complex ones.
+
+    >>> import chainrule as cr
+    >>> cr.logdet(2 * cr.eye(2))
+    tensor(1.3863)
+    """
     matrices("logdet", input, square=True, what="input")
     return logdet_p(input)

@@ -115,7 +115,7 @@ triu_p = linear(
 def _two_dims(dim1: int, dim2: int, ndim: int) -> tuple[int, int]:
     a, b = canonical_dim(dim1, ndim), canonical_dim(dim2, ndim)
     if a == b:
-        raise DimensionError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+        raise ArgumentError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     return a, b
 
 
@@ -265,6 +265,8 @@ def triu_indices(
 @shown_as("DiagonalScatterBackward0")
 def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """A copy of `input` with `src` written on a diagonal.
+
+    The shape of `src` is that of the diagonal; the result has the shape and dtype of `input`.
 
     >>> import chainrule as cr
     >>> cr.diagonal_scatter(cr.zeros(2, 2), cr.tensor([1.0, 2.0]))

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtypes import is_inexact, result_dtype
+from ..core.eager import cast_to
 from ..core.errors import ArgumentError, ShapeError
 from ..core.value import raw_dtype, raw_shape
 from .arithmetic import pow
@@ -29,15 +31,16 @@ def safe_root(x: Any, p: float) -> Any:
 
 def p_norm(x: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> Any:
     """(sum |x|^p)^(1/p) over `axes`; p may be 0 (count of nonzeros) and infinity. The derivative at 0 is 0."""
+    axes = axes if raw_shape(x) else ()  # a single number is its own only element along dim 0
+    size = abs(x) if p != 2 or raw_dtype(x).kind == "c" else x
     if p == 2:
-        return safe_root(sum_p(x * x, axes=axes, keepdims=keepdims), 2)
-    size = abs(x)
+        return safe_root(sum_p(size * size, axes=axes, keepdims=keepdims), 2)
     if p == inf:
         return amax(size, axes, keepdims)
     if p == 1:
         return sum_p(size, axes=axes, keepdims=keepdims)
     if p == 0:
-        return sum_p(cast_p(size > 0, dtype=raw_dtype(x)), axes=axes, keepdims=keepdims)
+        return sum_p(cast_p(size > 0, dtype=raw_dtype(size)), axes=axes, keepdims=keepdims)
     positive = size > 0
     powers = where(positive, pow(where(positive, size, 1.0), p), 0.0)
     return safe_root(sum_p(powers, axes=axes, keepdims=keepdims), p)
@@ -45,6 +48,8 @@ def p_norm(x: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> Any:
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`; x1 and x2 broadcast.
+
+    Floating dtypes; `dim` goes from the broadcast shape.
 
     >>> import chainrule as cr
     >>> cr.nn.functional.cosine_similarity(cr.tensor([1., 0.]), cr.tensor([1., 1.]), dim=0)
@@ -54,13 +59,22 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
 
     shape = np.broadcast_shapes(raw_shape(x1), raw_shape(x2))
     axes = (canonical_dim(dim, len(shape)),)
+    dtype = result_dtype((x1, x2))
+    x1, x2 = (x if is_inexact(raw_dtype(x)) else cast_to(x, dtype) for x in (x1, x2))
     x1, x2 = (x if raw_shape(x) == shape else broadcast_to_p(x, shape=shape) for x in (x1, x2))
     first, second = (x / clamp(p_norm(x, 2, axes, True), eps) for x in (x1, x2))
-    return sum_p(first * second, axes=axes, keepdims=False)
+    return sum_p(first * second, axes=axes if shape else (), keepdims=False)
 
 
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
-    """|x1 - x2 + eps| in the norm of order p, along the last dimension."""
+    """|x1 - x2 + eps| in the norm of order p, along the last dimension.
+
+    (N, D) and (N, D), or (D) and (D); the result is (N) or 0-d, (N, 1) with keepdim=True. Floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.pairwise_distance(cr.tensor([[3.0, 4.0]]), cr.zeros(1, 2), eps=0.0)
+    tensor([5.])
+    """
     difference = x1 - x2 + eps
     ndim = len(raw_shape(difference))
     if not ndim:
@@ -70,7 +84,14 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
 
 @shown_as("PdistBackward0")
 def pdist(input: Any, p: float = 2.0) -> Any:
-    """Distances between all pairs of rows i < j of an (N, M) matrix, in the order (0,1), (0,2), ... : N (N-1) / 2."""
+    """Distances between all pairs of rows i < j of an (N, M) matrix, in the order (0,1), (0,2), ... : N (N-1) / 2.
+
+    The result is 1-D of N (N - 1) / 2 elements, in the dtype of the input.
+
+    >>> import chainrule as cr
+    >>> cr.pdist(cr.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))
+    tensor([5.0000, 1.0000, 4.2426])
+    """
     shape = raw_shape(input)
     if len(shape) != 2:
         raise ShapeError(f"pdist only supports 2D tensors, got: {len(shape)}D")

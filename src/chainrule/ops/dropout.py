@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from ..core.errors import ArgumentError, ShapeError
@@ -38,6 +39,8 @@ def _dropped(x: Any, p: float, training: bool, inplace: bool, shape: tuple) -> A
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """In training: zero with probability p, else x / (1 - p), so that the mean stays.
 
+    A tensor of any shape and a floating dtype; the result has both.
+
     >>> import chainrule as cr
     >>> cr.nn.functional.dropout(cr.ones(2), training=False)
     tensor([1., 1.])
@@ -46,28 +49,51 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
 
 
 def _channels(name: str, input: Any, ndims: tuple, batched: int) -> tuple:
-    """Shape of one draw per channel."""
+    """Shape of one draw per channel; a 2D input of dropout2d and dropout3d is (N, C), with PyTorch's warning."""
     shape = raw_shape(input)
     if len(shape) not in ndims:
-        raise ShapeError(
-            f"{name}: Expected {' or '.join(f'{n}D' for n in ndims)} input, but received a {len(shape)}D input"
-        )
+        text = f"{name}: Expected {' or '.join(f'{n}D' for n in ndims)} input, but received a {len(shape)}D input"
+        if name == "dropout1d" or len(shape) < 2:
+            raise ShapeError(text)
+        warnings.warn(f"{text}: its elements are dropped one by one; write dropout for that", stacklevel=3)
+        return (*shape[:2], *(1,) * (len(shape) - 2))
     lead = 2 if len(shape) >= batched else 1
     return (*shape[:lead], *(1,) * (len(shape) - lead))
 
 
 def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """dropout of whole channels of signals (N, C, L) or (C, L)."""
+    """dropout of whole channels of signals (N, C, L) or (C, L).
+
+    Floating dtypes; the result has the input's shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.dropout1d(cr.ones(1, 2, 3), 0.5, training=False).shape
+    torch.Size([1, 2, 3])
+    """
     return _dropped(input, p, training, inplace, _channels("dropout1d", input, (2, 3), 3))
 
 
 def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """dropout of whole channels of images (N, C, H, W); a 3D input is (N, C, L), as in PyTorch."""
+    """dropout of whole channels of images (N, C, H, W); a 3D input is (N, C, L), as in PyTorch.
+
+    Floating dtypes; the result has the input's shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.dropout2d(cr.ones(1, 2, 3, 3), 0.5, training=False).shape
+    torch.Size([1, 2, 3, 3])
+    """
     return _dropped(input, p, training, inplace, _channels("dropout2d", input, (3, 4), 3))
 
 
 def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """dropout of whole channels of volumes (N, C, D, H, W) or (C, D, H, W)."""
+    """dropout of whole channels of volumes (N, C, D, H, W) or (C, D, H, W).
+
+    Floating dtypes; the result has the input's shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.dropout3d(cr.ones(1, 2, 3, 3, 3), 0.5, training=False).shape
+    torch.Size([1, 2, 3, 3, 3])
+    """
     return _dropped(input, p, training, inplace, _channels("dropout3d", input, (4, 5), 5))
 
 
@@ -85,12 +111,26 @@ def _alpha_dropped(x: Any, p: float, training: bool, inplace: bool, shape: tuple
 
 
 def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
-    """Dropout that keeps mean 0 and variance 1: dropped elements get selu's limit, then all are rescaled."""
+    """Dropout that keeps mean 0 and variance 1: dropped elements get selu's limit, then all are rescaled.
+
+    Input of any shape and a floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.alpha_dropout(cr.tensor([1.0, 2.0]), 0.5, training=False)
+    tensor([1., 2.])
+    """
     return _alpha_dropped(input, p, training, inplace, raw_shape(input))
 
 
 def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
-    """alpha_dropout of whole channels (dimension 1)."""
+    """alpha_dropout of whole channels (dimension 1).
+
+    Input (N, C, ...) of a floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.feature_alpha_dropout(cr.ones(1, 2, 2), 0.5, training=False).shape
+    torch.Size([1, 2, 2])
+    """
     shape = raw_shape(input)
     if len(shape) < 2:
         raise ShapeError(f"Feature dropout requires at least 2 dimensions in the input, got {list(shape)}")

@@ -261,6 +261,12 @@ def embedding_bag(
         padding_idx: numbers that count as absent. include_last_offset: the last offset is the end of the last bag.
 
     Empty bags give zeros.
+
+    Indices (bags, n), or 1-D with `offsets` where bags begin, are integers; the table (V, D) is floating.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.embedding_bag(cr.tensor([[0, 2]]), cr.tensor([[1.0, 0.0], [5.0, 5.0], [3.0, 4.0]]))
+    tensor([[2., 2.]])
     """
     _integral(input, "embedding_bag")
     if mode not in ("sum", "mean", "max"):

@@ -94,4 +94,100 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "gcd": ("cr.gcd(cr.tensor([12, 18]), cr.tensor([8, 12]))", "tensor([4, 6])"),
     "lcm": ("cr.lcm(cr.tensor([4, 6]), cr.tensor([10, 4]))", "tensor([20, 12])"),
     "square": ("cr.square(cr.tensor([3, -2]))", "tensor([9, 4])"),
+    "entr": ("cr.special.entr(cr.tensor([0.0, 0.5]))", "tensor([0.0000, 0.3466])"),
+    "erfcx": ("cr.special.erfcx(cr.tensor([0.0, 1.0]))", "tensor([1.0000, 0.4276])"),
+    "i0e": ("cr.special.i0e(cr.tensor([0.0, 1.0]))", "tensor([1.0000, 0.4658])"),
+    "i1": ("cr.special.i1(cr.tensor([0.0, 1.0]))", "tensor([0.0000, 0.5652])"),
+    "i1e": ("cr.special.i1e(cr.tensor([0.0, 1.0]))", "tensor([0.0000, 0.2079])"),
+    "log_ndtr": ("cr.special.log_ndtr(cr.tensor([0.0, 1.0]))", "tensor([-0.6931, -0.1728])"),
+    "ndtr": ("cr.special.ndtr(cr.tensor([0.0, 1.0]))", "tensor([0.5000, 0.8413])"),
+    "ndtri": ("cr.special.ndtri(cr.tensor([0.5, 0.75]))", "tensor([0.0000, 0.6745])"),
+    "zeta": ("cr.special.zeta(cr.tensor([2.0]), cr.tensor([1.0]))", "tensor([1.6449])"),
+    "conj": ("cr.conj(cr.tensor([1 + 2j]))", "tensor([1.-2.j])"),
+    "imag": ("cr.imag(cr.tensor([1 + 2j]))", "tensor([2.])"),
+    "add": ("cr.add(cr.tensor([1, 2]), cr.tensor([3, 4]))", "tensor([4, 6])"),
+    "sub": ("cr.sub(cr.tensor([1, 2]), cr.tensor([3, 4]))", "tensor([-2, -2])"),
+    "div": ("cr.div(cr.tensor([1.0, 2.0]), cr.tensor([4.0, 4.0]))", "tensor([0.2500, 0.5000])"),
+    "pow": ("cr.pow(cr.tensor([2, 3]), cr.tensor([3, 2]))", "tensor([8, 9])"),
+    "neg": ("cr.neg(cr.tensor([1, -2]))", "tensor([-1,  2])"),
+    "positive": ("cr.positive(cr.tensor([1, -2]))", "tensor([ 1, -2])"),
+    "bitwise_not": ("cr.bitwise_not(cr.tensor([0, 5]))", "tensor([-1, -6])"),
+    "round": ("cr.round(cr.tensor([0.5, 1.6]))", "tensor([0., 2.])"),
 }
+
+# elements of x, the other arguments of x.name_(...), and what x then is
+IN_PLACE: dict[str, tuple[str, str, str]] = {
+    "abs": ("-1.5, 1.0", "", "tensor([1.5000, 1.0000])"),
+    "acos": ("0.25, 0.5", "", "tensor([1.3181, 1.0472])"),
+    "acosh": ("1.5, 2.0", "", "tensor([0.9624, 1.3170])"),
+    "addmv": ("1.0, 2.0", "cr.eye(2), cr.tensor([3.0, 4.0])", "tensor([4., 6.])"),
+    "arccos": ("0.25, 0.5", "", "tensor([1.3181, 1.0472])"),
+    "arccosh": ("1.5, 2.0", "", "tensor([0.9624, 1.3170])"),
+    "arcsin": ("0.25, 0.5", "", "tensor([0.2527, 0.5236])"),
+    "arcsinh": ("0.25, 0.5", "", "tensor([0.2475, 0.4812])"),
+    "arctan": ("0.25, 0.5", "", "tensor([0.2450, 0.4636])"),
+    "arctanh": ("0.25, 0.5", "", "tensor([0.2554, 0.5493])"),
+    "asin": ("0.25, 0.5", "", "tensor([0.2527, 0.5236])"),
+    "asinh": ("0.25, 0.5", "", "tensor([0.2475, 0.4812])"),
+    "atan": ("0.25, 0.5", "", "tensor([0.2450, 0.4636])"),
+    "atanh": ("0.25, 0.5", "", "tensor([0.2554, 0.5493])"),
+    "ceil": ("-1.5, 1.2", "", "tensor([-1.,  2.])"),
+    "clamp": ("0.25, 3.0", "0.5, 2.0", "tensor([0.5000, 2.0000])"),
+    "clamp_max": ("0.25, 3.0", "2.0", "tensor([0.2500, 2.0000])"),
+    "clamp_min": ("0.25, 3.0", "0.5", "tensor([0.5000, 3.0000])"),
+    "clip": ("0.25, 3.0", "0.5, 2.0", "tensor([0.5000, 2.0000])"),
+    "cos": ("0.25, 0.5", "", "tensor([0.9689, 0.8776])"),
+    "cosh": ("0.25, 0.5", "", "tensor([1.0314, 1.1276])"),
+    "conj_physical": ("1 + 2j", "", "tensor([1.-2.j])"),
+    "deg2rad": ("90.0, 180.0", "", "tensor([1.5708, 3.1416])"),
+    "erf": ("0.25, 0.5", "", "tensor([0.2763, 0.5205])"),
+    "erfc": ("0.25, 0.5", "", "tensor([0.7237, 0.4795])"),
+    "exp": ("0.25, 0.5", "", "tensor([1.2840, 1.6487])"),
+    "exp2": ("0.25, 0.5", "", "tensor([1.1892, 1.4142])"),
+    "expm1": ("0.25, 0.5", "", "tensor([0.2840, 0.6487])"),
+    "fix": ("-1.5, 1.2", "", "tensor([-1.,  1.])"),
+    "floor": ("-1.5, 1.2", "", "tensor([-2.,  1.])"),
+    "frac": ("-1.5, 1.25", "", "tensor([-0.5000,  0.2500])"),
+    "gcd": ("12, 18", "cr.tensor([8, 12])", "tensor([4, 6])"),
+    "i0": ("0.25, 0.5", "", "tensor([1.0157, 1.0635])"),
+    "index_put": ("0.25, 0.5", "(cr.tensor([1]),), cr.tensor(9.0)", "tensor([0.2500, 9.0000])"),
+    "lcm": ("4, 6", "cr.tensor([10, 4])", "tensor([20, 12])"),
+    "ldexp": ("0.25, 0.5", "cr.tensor([1, 3])", "tensor([0.5000, 4.0000])"),
+    "log": ("0.25, 0.5", "", "tensor([-1.3863, -0.6931])"),
+    "log10": ("0.25, 0.5", "", "tensor([-0.6021, -0.3010])"),
+    "log1p": ("0.25, 0.5", "", "tensor([0.2231, 0.4055])"),
+    "log2": ("0.25, 0.5", "", "tensor([-2., -1.])"),
+    "logit": ("0.25, 0.5", "", "tensor([-1.0986,  0.0000])"),
+    "nan_to_num": ("cr.nan, 0.5", "", "tensor([0.0000, 0.5000])"),
+    "neg": ("0.25, 0.5", "", "tensor([-0.2500, -0.5000])"),
+    "negative": ("0.25, 0.5", "", "tensor([-0.2500, -0.5000])"),
+    "rad2deg": ("0.25, 0.5", "", "tensor([14.3239, 28.6479])"),
+    "reciprocal": ("0.25, 0.5", "", "tensor([4., 2.])"),
+    "relu": ("-1.5, 1.0", "", "tensor([0., 1.])"),
+    "round": ("-1.5, 1.2", "", "tensor([-2.,  1.])"),
+    "rsqrt": ("0.25, 0.5", "", "tensor([2.0000, 1.4142])"),
+    "sigmoid": ("0.25, 0.5", "", "tensor([0.5622, 0.6225])"),
+    "sin": ("0.25, 0.5", "", "tensor([0.2474, 0.4794])"),
+    "sinc": ("0.25, 0.5", "", "tensor([0.9003, 0.6366])"),
+    "sinh": ("0.25, 0.5", "", "tensor([0.2526, 0.5211])"),
+    "sqrt": ("0.25, 0.5", "", "tensor([0.5000, 0.7071])"),
+    "square": ("0.25, 0.5", "", "tensor([0.0625, 0.2500])"),
+    "tan": ("0.25, 0.5", "", "tensor([0.2553, 0.5463])"),
+    "tanh": ("0.25, 0.5", "", "tensor([0.2449, 0.4621])"),
+    "trunc": ("-1.5, 1.2", "", "tensor([-1.,  1.])"),
+    "xlogy": ("0.0, 2.0", "cr.tensor([0.0, 3.0])", "tensor([0.0000, 2.1972])"),
+}
+
+
+def in_place_doc(name: str) -> str:
+    """The docstring of the in-place form of an operation."""
+    text = (
+        f"In-place form of `{name}`: writes {name}(self, ...) into the tensor, keeps shape and dtype, returns it.\n\n"
+        "    Raises RuntimeError where the result has another shape or a dtype that does not fit, and for leaves that\n"
+        "    require grad outside of no_grad.\n    "
+    )
+    if name in IN_PLACE:
+        elements, arguments, shown = IN_PLACE[name]
+        call = f"cr.tensor([{elements}]).{name}_({arguments})"
+        text += f"\n    >>> import chainrule as cr\n    >>> {call}\n    {shown}\n    "
+    return text

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import default
+from ..core.dtypes import default, is_inexact
 from ..core.eager import cast_to
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
@@ -201,6 +201,8 @@ _logit_op = function_of(logit_p)
 def logit(input: Any, eps: float | None = None, *, out: Any = None) -> Any:
     """log(x / (1 - x)), with x clamped to [eps, 1 - eps] if eps is given.
 
+    A tensor of any shape; integers count as the default float.
+
     >>> import chainrule as cr
     >>> cr.logit(cr.tensor([0.5, 0.9]))
     tensor([0.0000, 2.1972])
@@ -235,8 +237,10 @@ def ldexp(input: Any, other: Any) -> Any:
     from .arithmetic import mul, pow
 
     if isinstance(input, Tensor) and isinstance(other, Tensor):
-        dtype, whole = raw_dtype(input), raw_dtype(other).kind in "iu"
+        dtype, whole = raw_dtype(input), raw_dtype(other).kind in "biu"
         if whole and dtype.kind in "biuf":
             value = input if dtype.kind == "f" else cast_to(input, default.float)
             return ldexp_p(value, cast_to(other, np.dtype("int32")))
+        if whole and is_inexact(dtype):
+            return mul(input, cast_to(pow(2.0, other), np.empty(0, dtype).real.dtype if dtype.kind == "c" else dtype))
     return mul(input, pow(2.0, other))

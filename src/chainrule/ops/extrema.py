@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import INT64
-from ..core.errors import ArgumentError, ArgumentTypeError, DimensionError, DTypeError
+from ..core.errors import ArgumentError, ArgumentTypeError, DimensionError, DTypeError, UnsupportedDTypeError
 from ..core.primitive import Primitive
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
@@ -150,7 +150,7 @@ def nonempty(name: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
 def ordered(name: str, input: Any) -> None:
     """Refuse complex input."""
     if raw_dtype(input).kind == "c":
-        raise DTypeError(
+        raise UnsupportedDTypeError(
             f"{name}() is not implemented for {raw_dtype(input)}: complex numbers have no order; write {name}(x.abs())"
         )
 

@@ -232,12 +232,26 @@ def fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None
 
 
 def ifft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Any = None) -> Any:
-    """Inverse of fft: x_j = 1/n sum_k y_k exp(2 pi i j k / n)."""
+    """Inverse of fft: x_j = 1/n sum_k y_k exp(2 pi i j k / n).
+
+    Real or complex input; the result is complex.
+
+    >>> import chainrule as cr
+    >>> cr.fft.ifft(cr.tensor([4.0, 0.0, 0.0, 0.0]))
+    tensor([1.+0.j, 1.+0.j, 1.+0.j, 1.+0.j])
+    """
     return ifftn(input, None if n is None else (_points(n),), (_one(input, dim, "ifft"),), norm, out=out)
 
 
 def rfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Any = None) -> Any:
-    """The n // 2 + 1 frequencies that are not negative of the Fourier transform of real values."""
+    """The n // 2 + 1 frequencies that are not negative of the Fourier transform of real values.
+
+    Real input of any shape; complex result with n // 2 + 1 values along `dim`.
+
+    >>> import chainrule as cr
+    >>> cr.fft.rfft(cr.tensor([1.0, 0.0, 0.0, 0.0]))
+    tensor([1.+0.j, 1.+0.j, 1.+0.j])
+    """
     return rfftn(input, None if n is None else (_points(n),), (_one(input, dim, "rfft"),), norm, out=out)
 
 
@@ -254,12 +268,26 @@ def irfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = No
 
 
 def hfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Any = None) -> Any:
-    """Fourier transform, n real values, of a Hermitian signal given by its first half, n // 2 + 1 values."""
+    """Fourier transform, n real values, of a Hermitian signal given by its first half, n // 2 + 1 values.
+
+    The result is real: float32 for complex64, float64 for complex128.
+
+    >>> import chainrule as cr
+    >>> cr.fft.hfft(cr.tensor([1.0, 2.0, 3.0]))
+    tensor([ 8., -2.,  0., -2.])
+    """
     return hfftn(input, None if n is None else (_points(n),), (_one(input, dim, "hfft"),), norm, out=out)
 
 
 def ihfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Any = None) -> Any:
-    """Inverse of hfft: the first half, n // 2 + 1 values, of a Hermitian signal from its n real frequencies."""
+    """Inverse of hfft: the first half, n // 2 + 1 values, of a Hermitian signal from its n real frequencies.
+
+    Real input; the result is complex: n // 2 + 1 values along `dim`.
+
+    >>> import chainrule as cr
+    >>> cr.fft.ihfft(cr.tensor([14.0, -4.0, 2.0, -4.0]))
+    tensor([2.-0.j, 3.-0.j, 6.-0.j])
+    """
     return ihfftn(input, None if n is None else (_points(n),), (_one(input, dim, "ihfft"),), norm, out=out)
 
 
@@ -267,13 +295,29 @@ def ihfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = No
 
 
 def fftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Any:
-    """Fourier transform over several dimensions (default: all, or the last len(s)), cut or padded to sizes `s`."""
+    """Fourier transform over several dimensions (default: all, or the last len(s)), cut or padded to sizes `s`.
+
+    Real or complex input; the result is complex.
+
+    >>> import chainrule as cr
+    >>> cr.fft.fftn(cr.eye(2))
+    tensor([[2.+0.j, 0.+0.j],
+            [0.+0.j, 2.+0.j]])
+    """
     axes, sizes = _several(input, s, dim)
     return finish_out(out, _c2c(_fitted(_complex(input), sizes), axes, False, _norm(norm)))
 
 
 def ifftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Any:
-    """Inverse of fftn."""
+    """Inverse of fftn.
+
+    Real or complex input; the result is complex.
+
+    >>> import chainrule as cr
+    >>> cr.fft.ifftn(cr.ones(2, 2))
+    tensor([[1.+0.j, 0.+0.j],
+            [0.+0.j, 0.+0.j]])
+    """
     axes, sizes = _several(input, s, dim)
     return finish_out(out, _c2c(_fitted(_complex(input), sizes), axes, True, _norm(norm)))
 
@@ -285,7 +329,14 @@ def _some(name: str, axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def rfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Any:
-    """Fourier transform of real values over several dimensions; the last of them is halved as by rfft."""
+    """Fourier transform of real values over several dimensions; the last of them is halved as by rfft.
+
+    Real input, complex result.
+
+    >>> import chainrule as cr
+    >>> cr.fft.rfftn(cr.ones(3, 2, 4)).shape
+    torch.Size([3, 2, 3])
+    """
     x = _real("rfft", input)
     axes, sizes = _several(x, s, dim)
     x = _fitted(x, sizes)
@@ -305,17 +356,38 @@ def _to_real(name: str, input: Any, s: Any, dim: Any, norm: str, inverse: bool) 
 
 
 def irfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Any:
-    """Inverse of rfftn; the last size is 2 (m - 1) unless `s` says otherwise."""
+    """Inverse of rfftn; the last size is 2 (m - 1) unless `s` says otherwise.
+
+    Complex input, real result.
+
+    >>> import chainrule as cr
+    >>> cr.fft.irfftn(cr.ones(2, 3), s=(2, 5)).shape
+    torch.Size([2, 5])
+    """
     return finish_out(out, _to_real("irfftn", input, s, dim, _norm(norm), True))
 
 
 def hfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Any:
-    """Fourier transform of a signal that is Hermitian over several dimensions; the last is given by its first half."""
+    """Fourier transform of a signal that is Hermitian over several dimensions; the last is given by its first half.
+
+    Complex input, real result.
+
+    >>> import chainrule as cr
+    >>> cr.fft.hfftn(cr.ones(2, 3)).shape
+    torch.Size([2, 4])
+    """
     return finish_out(out, _to_real("hfftn", input, s, dim, _norm(norm), False))
 
 
 def ihfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Any:
-    """Inverse of hfftn."""
+    """Inverse of hfftn.
+
+    Real input, complex result.
+
+    >>> import chainrule as cr
+    >>> cr.fft.ihfftn(cr.ones(2, 4)).shape
+    torch.Size([2, 3])
+    """
     x = _real("ihfft", input)
     axes, sizes = _several(x, s, dim)
     x = _fitted(x, sizes)
@@ -329,7 +401,14 @@ def _two(function: Any, name: str) -> Any:
         return function(input, s, dim, norm, out=out)
 
     op.__name__ = op.__qualname__ = name
-    op.__doc__ = f"{function.__name__} over two dimensions, by default the last two."
+    op.__doc__ = f"""{function.__name__} over two dimensions, by default the last two.
+
+    Shapes, dtypes, `s` and `norm` as for {function.__name__}.
+
+    >>> import chainrule as cr
+    >>> cr.fft.{name}(cr.ones(2, 2)).shape
+    torch.Size([2, 2])
+    """
     return op
 
 
@@ -363,7 +442,14 @@ def fftfreq(
 def rfftfreq(
     n: int, d: float = 1.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Any = None
 ) -> Any:
-    """Frequencies of rfft's result for n samples `d` apart: (0, 1, ..., n // 2) / (n d)."""
+    """Frequencies of rfft's result for n samples `d` apart: (0, 1, ..., n // 2) / (n d).
+
+    A 1-D tensor of n // 2 + 1 elements in the default float, or `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.fft.rfftfreq(5)
+    tensor([0.0000, 0.2000, 0.4000])
+    """
     return _frequencies(np.arange(n // 2 + 1), d, n, dtype, requires_grad, out)
 
 
@@ -384,5 +470,12 @@ def fftshift(input: Any, dim: Any = None) -> Any:
 
 
 def ifftshift(input: Any, dim: Any = None) -> Any:
-    """Undo fftshift."""
+    """Undo fftshift.
+
+    The result has the input's shape and dtype.
+
+    >>> import chainrule as cr
+    >>> cr.fft.ifftshift(cr.tensor([-2, -1, 0, 1]))
+    tensor([ 0,  1, -2, -1])
+    """
     return _centred(input, dim, True)

@@ -66,7 +66,7 @@ def _fractional(
         step = np.arange(kernel[d]).reshape(*(kernel[d] if e == d else 1 for e in range(n)))
         flat = flat * size[d] + along + step
     windows = np.broadcast_to(flat, (*planes, *out, *kernel)).reshape(*lead, prod(out), prod(kernel))
-    index = wrap(np.ascontiguousarray(windows.reshape(*lead, -1)))
+    index = wrap(np.ascontiguousarray(windows.reshape(*lead, prod(out) * prod(kernel))))
     taken = reshape(gather(reshape(input, (*lead, prod(size))), -1, index), (*lead, *out, prod(kernel)))
     best, place = max_along(taken, -1)
     if not return_indices:

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import F64, INT64, is_inexact
+from ..core.dtypes import F32, F64, INT64, is_inexact
 from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
 from ..core.tape import Spec
-from ..core.value import Tensor, raw_dtype, raw_shape
+from ..core.value import raw_dtype, raw_shape
 from .extrema import pick_p
+from .keys import concrete
 from .kits import opaque
 from .reductions import ALL_AXES, all_batched, count_over, finish_out, return_type
 from .shape import cast_p, reshape_p
@@ -20,20 +21,20 @@ def _batch_lead(prim: Any, args: Any, is_batched: Any, *, lead: int, **params: A
     return prim(*all_batched(args, is_batched), lead=lead + 1, **params)
 
 
-def _limits(x: Any, low: float, high: float) -> tuple[float, float]:
-    """The range of a histogram: the data's if none is given, and never empty."""
+def _limits(x: Any, low: float, high: float, margin: float) -> tuple[float, float]:
+    """The range of a histogram: the data's if none is given, with a margin on both sides where it would be empty."""
     if low == high and x.size:
         low, high = x.min(), x.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ArgumentError(f"range of [{low}, {high}] is not finite; remove inf and NaN first, or give min and max")
-    return (low - 1, high + 1) if low == high else (low, high)
+    return (low - margin, high + margin) if low == high else (low, high)
 
 
 def _histc_impl(xp: Any, x: Any, *, bins: int, low: float, high: float, lead: int) -> Any:
     out = xp.zeros((*x.shape[:lead], bins), x.dtype)
     for k in np.ndindex(x.shape[:lead]):
         row = x[k]
-        out[k] = xp.histogram(row[row == row], bins, _limits(row, low, high))[0]
+        out[k] = xp.histogram(row[row == row], bins, _limits(row, low, high, 1.0))[0]
     return out
 
 
@@ -72,7 +73,7 @@ def _histogram_impl(
     n = bins or edges.shape[-1] - 1
     hist, places = xp.zeros((*x.shape[:lead], n), x.dtype), xp.zeros((*x.shape[:lead], n + 1), x.dtype)
     for k in np.ndindex(x.shape[:lead]):
-        span = _limits(x[k], *(range or (0.0, 0.0))) if bins else None
+        span = _limits(x[k], *(range or (0.0, 0.0)), 0.5) if bins else None
         how = {"range": span, "density": density, "weights": None if weights is None else weights[k]}
         hist[k], places[k] = xp.histogram(x[k], bins or edges[k], **how)
     return hist, places
@@ -169,7 +170,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     if minlength < 0:
         raise ArgumentError(f"minlength should be >= 0, got {minlength}")
     shape = raw_shape(input)
-    values = input.numpy(force=True) if isinstance(input, Tensor) else np.asarray(input)
+    values = concrete(input, "bincount", "Write one_hot(x, n).sum(0), or zeros(n).scatter_add(0, x, weights).")
     if len(shape) != 1 or (values.size and values.min() < 0):
         raise ArgumentError(f"bincount only supports 1-d non-negative integral inputs. Got shape {shape}")
     size = max(int(values.max()) + 1 if values.size else 0, int(minlength))
@@ -178,7 +179,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
         return bincount_p(input, size=size)
     if raw_shape(weights) != shape:
         raise ShapeError(f"weights should be 1-d and have the same length as input: {raw_shape(weights)}, {shape}")
-    if not is_inexact(raw_dtype(weights)):
+    if raw_dtype(weights).kind != "c" and raw_dtype(weights) != F32:
         weights = cast_p(weights, dtype=F64)
     return bincount_p(input, weights, size=size)
 

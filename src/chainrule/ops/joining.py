@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.dtypes import result_dtype
 from ..core.eager import cast_to, write_out
-from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from ..core.errors import ArgumentError, ArgumentTypeError, DimensionError, ShapeError
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
 from .indexing import getitem_p, select_p
@@ -336,6 +336,8 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple:
     """Pieces as NumPy's array_split makes them: a number of pieces, or the indices to cut at.
 
+    A tensor of 1 or more dimensions and any dtype; the pieces are views.
+
     >>> import chainrule as cr
     >>> cr.tensor_split(cr.arange(5), 2)
     (tensor([0, 1, 2]), tensor([3, 4]))
@@ -385,7 +387,14 @@ def hsplit(input: Any, indices_or_sections: Any) -> tuple:
 
 
 def vsplit(input: Any, indices_or_sections: Any) -> tuple:
-    """tensor_split along dimension 0; a number of pieces must divide the size."""
+    """tensor_split along dimension 0; a number of pieces must divide the size.
+
+    For tensors of 2 or more dimensions and any dtype; the pieces are views.
+
+    >>> import chainrule as cr
+    >>> cr.vsplit(cr.tensor([[1, 2], [3, 4]]), 2)
+    (tensor([[1, 2]]), tensor([[3, 4]]))
+    """
     if len(raw_shape(input)) < 2:
         raise ShapeError(
             f"torch.vsplit requires a tensor with at least 2 dimension, but got a tensor with {len(raw_shape(input))} "
@@ -395,7 +404,14 @@ def vsplit(input: Any, indices_or_sections: Any) -> tuple:
 
 
 def dsplit(input: Any, indices_or_sections: Any) -> tuple:
-    """tensor_split along dimension 2; a number of pieces must divide the size."""
+    """tensor_split along dimension 2; a number of pieces must divide the size.
+
+    For tensors of 3 or more dimensions and any dtype; the pieces are views.
+
+    >>> import chainrule as cr
+    >>> [piece.shape for piece in cr.dsplit(cr.ones(1, 2, 4), 2)]
+    [torch.Size([1, 2, 2]), torch.Size([1, 2, 2])]
+    """
     if len(raw_shape(input)) < 3:
         raise ShapeError(
             f"torch.dsplit requires a tensor with at least 3 dimension, but got a tensor with {len(raw_shape(input))} "
@@ -413,7 +429,7 @@ def unbind(input: Any, dim: int = 0) -> tuple:
     """
     shape = raw_shape(input)
     if not shape:
-        raise ShapeError("unbind: Dimension specified as 0 but tensor has no dimensions")
+        raise DimensionError("unbind: Dimension specified as 0 but tensor has no dimensions")
     return unbind_p(input, dim=canonical_dim(dim, len(shape)))
 
 

@@ -8,6 +8,7 @@ mask is true, which never repeat, "z" the same for a mask without dimensions, wh
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 from operator import index as as_index
 from typing import Any
@@ -78,6 +79,8 @@ def slice_bound(x: Any) -> int | None:
         return x
     try:
         return as_index(x)
+    except TracedValueError:
+        raise
     except TypeError as error:
         raise IndexingError(
             f"slice indices must be integers or None or have an __index__ method, got {type(x).__name__}"
@@ -108,6 +111,19 @@ def _array_entry(part: Any) -> Any:
     return part
 
 
+def byte_mask(part: Tensor) -> Any:
+    """A tensor of uint8 as the mask that PyTorch takes it for; others as they are."""
+    if raw_dtype(part) != np.uint8:
+        return part
+    warnings.warn(
+        "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead: it is taken for a "
+        "mask. For numbers write x[i.long()].",
+        UserWarning,
+        stacklevel=2,
+    )
+    return concrete(part, "indexing with a mask of uint8", "Write where(mask != 0, x, 0).") != 0
+
+
 def _entry(part: Any) -> Any:
     kind = type(part)
     if kind is int or part is None or part is Ellipsis:
@@ -121,7 +137,7 @@ def _entry(part: Any) -> Any:
             "only integers, slices (`:`), ellipsis (`...`), None and long or byte tensors are valid indices (got "
             f"{kind.__name__} {part!r}); write int(i)"
         )
-    found = _array_entry(part)
+    found = _array_entry(byte_mask(part) if isinstance(part, Tensor) else part)
     if raw_shape(found) == () and raw_dtype(found).kind in "iu":
         number = concrete_or_none(found)
         return found if number is None else int(number)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import is_inexact, promote
+from ..core.dtypes import F32, is_inexact, promote
 from ..core.eager import cast_to, write_out
 from ..core.errors import ArgumentError, DTypeError, LinAlgError, ShapeError
 from ..core.tape import Spec
@@ -226,7 +226,14 @@ def check_info(info: Any, text: str) -> None:
 
 
 def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
-    """(inverse, info): as inv, but singular matrices give NaN and an info other than 0 instead of an error."""
+    """(inverse, info): as inv, but singular matrices give NaN and an info other than 0 instead of an error.
+
+    Square matrices (..., n, n); info has shape (...) and dtype int32.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.inv_ex(2 * cr.eye(2))[1]
+    tensor(0, dtype=torch.int32)
+    """
     matrices("linalg.inv_ex", A, square=True)
     inverse, info = inv_ex_p(A)
     if check_errors:
@@ -281,12 +288,17 @@ def matrix_exp(A: Any) -> Any:
     tensor([[1., 0.],
             [0., 1.]])
     """
+    dtype = raw_dtype(A) if hasattr(A, "dtype") else None
+    if dtype is not None and dtype.itemsize == 2 and is_inexact(dtype):
+        return cast_p(matrix_exp(cast_p(A, dtype=F32)), dtype=dtype)
     matrices("linalg.matrix_exp", A, square=True)
     return matrix_exp_p(A)
 
 
 def matrix_power(A: Any, n: int, *, out: Any = None) -> Any:
     """Product of n factors A, by repeated squaring; negative n multiplies inverses; n = 0 gives the identity.
+
+    A (..., n, n), floating or complex; the result has its shape and dtype.
 
     >>> import chainrule as cr
     >>> cr.linalg.matrix_power(cr.tensor([[1., 1.], [0., 1.]]), 3)
@@ -342,7 +354,14 @@ def multi_dot(tensors: Any, *, out: Any = None) -> Any:
 
 
 def tensorinv(A: Any, ind: int = 2, *, out: Any = None) -> Any:
-    """Inverse with respect to tensordot: of A's first `ind` dimensions against the others, as square matrices."""
+    """Inverse with respect to tensordot: of A's first `ind` dimensions against the others, as square matrices.
+
+    Floating or complex dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.tensorinv(cr.eye(4).reshape(2, 2, 4)).shape
+    torch.Size([4, 2, 2])
+    """
     shape = raw_shape(A)
     if ind <= 0:
         raise ArgumentError(f"Expected a strictly positive integer for 'ind', got {ind}")
@@ -381,7 +400,14 @@ def vander(x: Any, N: int | None = None) -> Any:
 
 
 def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
-    """Diagonals of the matrices in the dimensions `dim1` and `dim2`; a view."""
+    """Diagonals of the matrices in the dimensions `dim1` and `dim2`; a view.
+
+    Any dtype; the diagonal is the last dimension of the result.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.diagonal(cr.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
     from .diagonal import diagonal as of_tensor
 
     return of_tensor(A, offset, dim1, dim2)

@@ -131,7 +131,14 @@ def cholesky(A: Any, *, upper: bool = False, out: Any = None) -> Any:
 
 
 def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> Any:
-    """(L, info): as cholesky, but where it fails NaN and the order of the failing leading minor instead of an error."""
+    """(L, info): as cholesky, but where it fails NaN and the order of the failing leading minor instead of an error.
+
+    Matrices (..., n, n) of a floating or complex dtype; the order has shape (...) and dtype int32.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.cholesky_ex(4 * cr.eye(2)).info
+    tensor(0, dtype=torch.int32)
+    """
     matrices("linalg.cholesky_ex", A, square=True)
     found, info = cholesky_ex_p(A)
     if check_errors:
@@ -140,7 +147,15 @@ def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> A
 
 
 def old_cholesky(input: Any, upper: bool = False, *, out: Any = None) -> Any:
-    """Cholesky factor of positive-definite matrices: torch.cholesky, the older form of linalg.cholesky."""
+    """Cholesky factor of positive-definite matrices: torch.cholesky, the older form of linalg.cholesky.
+
+    Matrices (..., n, n) of a floating or complex dtype; with upper=True the factor R of R^H R.
+
+    >>> import chainrule as cr
+    >>> cr.cholesky(4 * cr.eye(2))
+    tensor([[2., 0.],
+            [0., 2.]])
+    """
     return cholesky(input, upper=upper, out=out)
 
 
@@ -169,7 +184,15 @@ def cholesky_solve(B: Any, L: Any, upper: bool = False, *, out: Any = None) -> A
 
 
 def cholesky_inverse(L: Any, upper: bool = False, *, out: Any = None) -> Any:
-    """Inverse of A = L L^H (with `upper`, A = L^H L) from its Cholesky factor."""
+    """Inverse of A = L L^H (with `upper`, A = L^H L) from its Cholesky factor.
+
+    Factors (..., n, n) of a floating or complex dtype.
+
+    >>> import chainrule as cr
+    >>> cr.cholesky_inverse(2 * cr.eye(2))
+    tensor([[0.2500, 0.0000],
+            [0.0000, 0.2500]])
+    """
     n = matrices("cholesky_inverse", L, square=True, what="L")[-1]
     identity = np.broadcast_to(eye_like(L, n), raw_shape(L))
     return finish_out(out, cholesky_solve(identity, L, upper))
@@ -281,7 +304,15 @@ def qr(A: Any, mode: str = "reduced", *, out: Any = None) -> Any:
 
 
 def old_qr(input: Any, some: bool = True, *, out: Any = None) -> Any:
-    """(Q, R) with input = Q R: torch.qr, the older form of linalg.qr."""
+    """(Q, R) with input = Q R: torch.qr, the older form of linalg.qr.
+
+    Matrices (..., m, n) of a floating or complex dtype; with some=False, Q is square.
+
+    >>> import chainrule as cr
+    >>> q, r = cr.qr(cr.tensor([[3.0], [4.0]]))
+    >>> r.abs()
+    tensor([[5.]])
+    """
     return finish_outs(out, OldQR(*qr(input, "reduced" if some else "complete")))
 
 
@@ -292,6 +323,13 @@ def householder_product(input: Any, tau: Any, *, out: Any = None) -> Any:
     """First n columns of H_1 ... H_k, H_i = I - tau_i v_i v_i^H, with v_i below the diagonal of input (..., m, n).
 
     This is how LAPACK stores Q of A = Q R. tau (..., k), k <= n <= m.
+
+    A (..., m, n) and tau (..., k) with k <= n <= m; floating or complex dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.householder_product(cr.eye(2), cr.zeros(2))
+    tensor([[1., 0.],
+            [0., 1.]])
     """
     m, n = matrices("torch.linalg.householder_product", input, what="input")[-2:]
     k = raw_shape(tau)[-1] if raw_shape(tau) else 0
@@ -310,7 +348,15 @@ def householder_product(input: Any, tau: Any, *, out: Any = None) -> Any:
 
 
 def orgqr(input: Any, tau: Any) -> Any:
-    """Alias of linalg.householder_product."""
+    """Alias of linalg.householder_product.
+
+    Matrices (..., m, n) and (..., k).
+
+    >>> import chainrule as cr
+    >>> cr.orgqr(cr.eye(2), cr.zeros(2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     return householder_product(input, tau)
 
 
@@ -353,6 +399,13 @@ def ldl_factor(A: Any, *, hermitian: bool = False, out: Any = None) -> Any:
     """(LD, pivots): A = L D L^T (L^H with `hermitian`), of the lower triangle, in LAPACK's compact form.
 
     It has no derivative, as in PyTorch: use linalg.solve to differentiate the solution of a symmetric system.
+
+    Matrices (..., n, n), pivots (..., n) of dtype int32.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.ldl_factor(cr.tensor([[4.0, 2.0], [2.0, 3.0]])).LD.tril()
+    tensor([[4.0000, 0.0000],
+            [0.5000, 2.0000]])
     """
     matrices("torch.linalg.ldl_factor", A, square=True)
     LD, pivots, _ = ldl_factor_p(A, hermitian=bool(hermitian))
@@ -360,7 +413,14 @@ def ldl_factor(A: Any, *, hermitian: bool = False, out: Any = None) -> Any:
 
 
 def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False) -> Any:
-    """(LD, pivots, info): as ldl_factor, with LAPACK's info."""
+    """(LD, pivots, info): as ldl_factor, with LAPACK's info.
+
+    Matrices (..., n, n) of a floating or complex dtype; pivots (..., n) and info (...) are int32.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.ldl_factor_ex(cr.eye(2)).info
+    tensor(0, dtype=torch.int32)
+    """
     matrices("torch.linalg.ldl_factor_ex", A, square=True)
     LD, pivots, info = ldl_factor_p(A, hermitian=bool(hermitian))
     if check_errors:

@@ -134,6 +134,12 @@ def lu_factor(A: Any, *, pivot: bool = True, out: Any = None) -> Any:
 
     Raises:
         LinAlgError: a pivot is zero, so that the factors cannot solve.
+
+    Matrices (..., m, n) of a floating or complex dtype.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.lu_factor(cr.tensor([[0.0, 2.0], [1.0, 3.0]])).pivots
+    tensor([2, 2], dtype=torch.int32)
     """
     _pivoting("linalg.lu_factor", A, pivot)
     found, pivots, info = lu_factor_p(A)
@@ -147,7 +153,14 @@ def lu_factor(A: Any, *, pivot: bool = True, out: Any = None) -> Any:
 
 
 def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:
-    """(LU, pivots, info): as lu_factor, with the number of a zero pivot (0: none) instead of an error."""
+    """(LU, pivots, info): as lu_factor, with the number of a zero pivot (0: none) instead of an error.
+
+    Matrices (..., m, n) of a floating or complex dtype.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.lu_factor_ex(cr.ones(2, 2)).info
+    tensor(2, dtype=torch.int32)
+    """
     _pivoting("linalg.lu_factor_ex", A, pivot)
     found, pivots, info = lu_factor_p(A)
     if check_errors:
@@ -156,7 +169,16 @@ def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> A
 
 
 def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True) -> Any:
-    """(P, L, U) from the compact form of lu_factor."""
+    """(P, L, U) from the compact form of lu_factor.
+
+    LU is (..., m, n), the pivots (..., min(m, n)) of dtype int32; P, L, U have the dtype of LU.
+
+    >>> import chainrule as cr
+    >>> P, L, U = cr.lu_unpack(*cr.linalg.lu_factor(cr.tensor([[0.0, 2.0], [1.0, 3.0]])))
+    >>> U
+    tensor([[1., 3.],
+            [0., 2.]])
+    """
     m, n = matrices("lu_unpack", LU_data, what="LU_data")[-2:]
     k = min(m, n)
     low, up = _corner(LU_data, m, k), _corner(LU_data, k, n)
@@ -166,6 +188,8 @@ def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_piv
 
 def lu(A: Any, *, pivot: bool = True, out: Any = None) -> Any:
     """(P, L, U) with A = P L U: a permutation, a lower triangle with a unit diagonal and an upper triangle.
+
+    A (..., m, n), floating or complex; P is (..., m, m), L (..., m, k), U (..., k, n) with k = min(m, n).
 
     >>> import chainrule as cr
     >>> cr.linalg.lu(cr.tensor([[0., 1.], [2., 4.]])).U
@@ -178,7 +202,15 @@ def lu(A: Any, *, pivot: bool = True, out: Any = None) -> Any:
 
 
 def old_lu(A: Any, pivot: bool = True, get_infos: bool = False) -> Any:
-    """(LU, pivots) or (LU, pivots, infos): torch.lu, the older form of linalg.lu_factor."""
+    """(LU, pivots) or (LU, pivots, infos): torch.lu, the older form of linalg.lu_factor.
+
+    Matrices (..., m, n) of a floating or complex dtype; pivots are int32.
+
+    >>> import chainrule as cr
+    >>> cr.lu(cr.tensor([[0.0, 2.0], [1.0, 3.0]]))[0]
+    tensor([[1., 3.],
+            [0., 2.]])
+    """
     found = lu_factor_ex(A, pivot=pivot)
     return tuple(found) if get_infos else tuple(found[:2])
 
@@ -188,6 +220,8 @@ old_lu.__name__ = old_lu.__qualname__ = "lu"
 
 def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False, out: Any = None) -> Any:
     """Solve A X = B (A^H X = B with `adjoint`; X A = B if not `left`) with A = P L U from lu_factor.
+
+    B is (..., n, k), LU (..., n, n), pivots (..., n) of dtype int32; the result has the shape of B.
 
     >>> import chainrule as cr
     >>> factors = cr.linalg.lu_factor(cr.tensor([[0., 1.], [2., 4.]]))
@@ -211,7 +245,15 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
 
 
 def old_lu_solve(b: Any, LU_data: Any, LU_pivots: Any, *, out: Any = None) -> Any:
-    """Solve A x = b with the factors of A: torch.lu_solve, the older form of linalg.lu_solve."""
+    """Solve A x = b with the factors of A: torch.lu_solve, the older form of linalg.lu_solve.
+
+    b is (..., n, k), the factors (..., n, n), pivots (..., n) of dtype int32.
+
+    >>> import chainrule as cr
+    >>> cr.lu_solve(cr.ones(2, 1), *cr.linalg.lu_factor(2 * cr.eye(2)))
+    tensor([[0.5000],
+            [0.5000]])
+    """
     return lu_solve(LU_data, LU_pivots, b, out=out)
 
 

@@ -34,6 +34,8 @@ def vector_norm(
 ) -> Any:
     """(sum |x|^ord)^(1/ord) over `dim` (an int, several, or all); inf, -inf and 0 (count of nonzeros) too.
 
+    Floating or complex dtypes; the result is real, in `dtype` if that is given.
+
     >>> import chainrule as cr
     >>> cr.linalg.vector_norm(cr.tensor([[3., 4.], [6., 8.]]), dim=1)
     tensor([ 5., 10.])
@@ -193,6 +195,20 @@ matrix_rank_p = opaque(
 )
 
 
+def _rank_by_tensors(A: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
+    """Ranks with one tolerance for each matrix: tensors that broadcast with the batch."""
+    from .linalg_spectral import eigvalsh, svdvals
+
+    m, n = raw_shape(A)[-2:]
+    sizes = abs(eigvalsh(A)) if hermitian else svdvals(A)
+    largest = sizes.amax(-1) if m and n else A.real.new_zeros(raw_shape(A)[:-2])
+    if rtol is None:
+        rtol = 0.0 if atol is not None else _tolerances("linalg.matrix_rank", A, None, None)[1]
+    cut = largest * rtol
+    cut = cut if atol is None else (cut + 0 * atol).clamp(min=atol)
+    return (with_dim(cut, -1) < sizes).sum(-1)
+
+
 def matrix_rank(
     A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None, out: Any = None
 ) -> Any:
@@ -203,7 +219,10 @@ def matrix_rank(
     tensor(1)
     """
     matrices("linalg.matrix_rank", A, square=hermitian)
-    atol, rtol = _tolerances("linalg.matrix_rank", A, atol if tol is None else tol, 0.0 if tol is not None else rtol)
+    atol, rtol = atol if tol is None else tol, 0.0 if tol is not None else rtol
+    if any(isinstance(t, Tensor) and raw_shape(t) for t in (atol, rtol)):
+        return finish_out(out, _rank_by_tensors(A.detach(), atol, rtol, hermitian))
+    atol, rtol = _tolerances("linalg.matrix_rank", A, atol, rtol)
     return finish_out(out, matrix_rank_p(A, atol=atol, rtol=rtol, hermitian=bool(hermitian)))
 
 
@@ -264,7 +283,14 @@ def pinv(
 
 
 def pinverse(input: Any, rcond: float = 1e-15) -> Any:
-    """Pseudo-inverse: torch.pinverse, the older form of linalg.pinv."""
+    """Pseudo-inverse: torch.pinverse, the older form of linalg.pinv.
+
+    Matrices (..., m, n) of a floating or complex dtype; the result is (..., n, m).
+
+    >>> import chainrule as cr
+    >>> cr.pinverse(cr.tensor([[2.0], [0.0]]))
+    tensor([[0.5000, 0.0000]])
+    """
     return pinv(input, rcond)
 
 

@@ -246,7 +246,14 @@ def svd(A: Any, full_matrices: bool = True, *, driver: str | None = None, out: A
 
 
 def old_svd(input: Any, some: bool = True, compute_uv: bool = True, *, out: Any = None) -> Any:
-    """(U, S, V) with input = U diag(S) V^H: torch.svd, which has V where linalg.svd has its conjugate transpose."""
+    """(U, S, V) with input = U diag(S) V^H: torch.svd, which has V where linalg.svd has its conjugate transpose.
+
+    Matrices (..., m, n) of a floating or complex dtype; S has min(m, n) real values, largest first.
+
+    >>> import chainrule as cr
+    >>> cr.svd(cr.tensor([[3.0, 0.0], [0.0, -4.0]])).S
+    tensor([4., 3.])
+    """
     matrices("svd", input, what="input")
     if not compute_uv:
         *lead, m, n = raw_shape(input)
@@ -448,7 +455,14 @@ def eig(A: Any, *, out: Any = None) -> Any:
 
 
 def eigvals(A: Any, *, out: Any = None) -> Any:
-    """Complex eigenvalues of square matrices, in no particular order."""
+    """Complex eigenvalues of square matrices, in no particular order.
+
+    (..., n, n) to (..., n), complex64 or complex128.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.eigvals(cr.tensor([[2.0, 1.0], [0.0, 2.0]]))
+    tensor([2.+0.j, 2.+0.j])
+    """
     matrices("linalg.eigvals", A, square=True)
     recorded = isinstance(A, Tensor) and (A._node is not None or isinstance(A, Tracer))
     return finish_out(out, eig_p(A)[0] if recorded else eigvals_p(A))  # dL = diag(V^-1 dA V) needs the vectors

@@ -150,7 +150,14 @@ def solve(A: Any, B: Any, *, left: bool = True, out: Any = None) -> Any:
 
 
 def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Any:
-    """(result, info): as solve, but singular matrices give NaN and an info other than 0 instead of an error."""
+    """(result, info): as solve, but singular matrices give NaN and an info other than 0 instead of an error.
+
+    A (..., n, n), B (..., n) or (..., n, k), floating or complex; info is int32.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.solve_ex(2 * cr.eye(2), cr.ones(2))[0]
+    tensor([0.5000, 0.5000])
+    """
     A, B, vector = _system("linalg.solve_ex", A, B, left)
     result, info = solve_ex_p(A, B)
     if check_errors:
@@ -227,7 +234,14 @@ def solve_triangular(
 
 
 def tensorsolve(A: Any, B: Any, dims: Any = None, *, out: Any = None) -> Any:
-    """Solve tensordot(A, X, X.ndim) = B for X; `dims` of A are moved to its end first."""
+    """Solve tensordot(A, X, X.ndim) = B for X; `dims` of A are moved to its end first.
+
+    Floating or complex dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.linalg.tensorsolve(2 * cr.eye(4).reshape(2, 2, 4), cr.ones(2, 2))
+    tensor([0.5000, 0.5000, 0.5000, 0.5000])
+    """
     a, b = raw_shape(A), raw_shape(B)
     if dims is not None:
         last = [canonical_dim(d, len(a)) for d in dims]

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ShapeError
+from ..core.dtypes import BOOL, is_inexact, result_dtype
+from ..core.eager import cast_to
+from ..core.errors import ArgumentError, ShapeError, UnsupportedDTypeError
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
 from .comparison import minimum, where
@@ -37,6 +39,9 @@ def reduced(loss: Any, reduction: str) -> Any:
 def _paired(name: str, input: Any, target: Any) -> tuple[Any, Any]:
     """Both operands in their common shape, with PyTorch's warning if they differ."""
     a, b = raw_shape(input), raw_shape(target)
+    if BOOL in (raw_dtype(input), raw_dtype(target)):  # differences count True as 1
+        dtype = result_dtype((input, target))
+        input, target = cast_to(input, dtype), cast_to(target, dtype)
     if a == b:
         return input, target
     try:
@@ -98,6 +103,8 @@ def mse_loss(
 ) -> Any:
     """(input - target)^2, its mean or its sum.
 
+    Shapes broadcast; floating dtypes; the mean or sum is 0-d.
+
     >>> import chainrule as cr
     >>> cr.nn.functional.mse_loss(cr.tensor([1., 2.]), cr.tensor([0., 0.]))
     tensor(2.5000)
@@ -111,6 +118,10 @@ def mse_loss(
         if x.shape == y.shape and x.dtype is y.dtype and x.size and x.dtype.kind == "f":
             return squared_error_p(input, target, count=x.size if reduction == "mean" else 1)
     input, target = _paired("mse_loss", input, target)
+    if not is_inexact(result_dtype((input, target))):
+        raise UnsupportedDTypeError(
+            f'"mse_cpu" not implemented for {raw_dtype(input)} and {raw_dtype(target)}; write mse_loss(x.float(), y)'
+        )
     d = input - target
     loss = d * d
     return _weighted(loss, weight, reduction)
@@ -132,7 +143,14 @@ def _weighted(loss: Any, weight: Any, reduction: str) -> Any:
 def l1_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", weight: Any = None
 ) -> Any:
-    """|input - target|, its mean or its sum."""
+    """|input - target|, its mean or its sum.
+
+    Shapes broadcast; the mean or sum is 0-d, in the promoted dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.l1_loss(cr.tensor([1.0, 4.0]), cr.zeros(2))
+    tensor(2.5000)
+    """
     input, target = _paired("l1_loss", input, target)
     return _weighted(abs(input - target), weight, reduction)
 
@@ -141,7 +159,14 @@ def l1_loss(
 def smooth_l1_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0
 ) -> Any:
-    """d^2 / (2 beta) where d = |input - target| < beta, d - beta / 2 elsewhere."""
+    """d^2 / (2 beta) where d = |input - target| < beta, d - beta / 2 elsewhere.
+
+    Shapes broadcast; floating dtypes; the mean or sum is 0-d.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.smooth_l1_loss(cr.tensor([0.5, 3.0]), cr.zeros(2), reduction="none")
+    tensor([0.1250, 2.5000])
+    """
     if beta < 0:
         raise ArgumentError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     input, target = _paired("smooth_l1_loss", input, target)
@@ -153,7 +178,14 @@ def smooth_l1_loss(
 
 @shown_as("HuberLossBackward0")
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
-    """d^2 / 2 where d = |input - target| <= delta, delta (d - delta / 2) elsewhere."""
+    """d^2 / 2 where d = |input - target| <= delta, delta (d - delta / 2) elsewhere.
+
+    Shapes broadcast; floating dtypes; the mean or sum is 0-d. Huber 1964.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.huber_loss(cr.tensor([0.5, 3.0]), cr.zeros(2), reduction="none")
+    tensor([0.1250, 2.5000])
+    """
     if delta <= 0:
         raise ArgumentError(f"huber_loss does not support non-positive values for delta, got {delta}")
     input, target = _paired("huber_loss", input, target)
@@ -177,7 +209,14 @@ def poisson_nll_loss(
     reduce: Any = None,
     reduction: str = "mean",
 ) -> Any:
-    """exp(input) - target input (input is a log rate), or input - target log(input + eps); `full` adds log(target!)."""
+    """exp(input) - target input (input is a log rate), or input - target log(input + eps); `full` adds log(target!).
+
+    Shapes broadcast; floating dtypes; the mean or sum is 0-d.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.poisson_nll_loss(cr.tensor([0.0, 0.0]), cr.tensor([0.0, 3.0]))
+    tensor(1.)
+    """
     loss = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:
         big = target > 1
@@ -193,6 +232,12 @@ def gaussian_nll_loss(
     """(log(v) + (input - target)^2 / v) / 2 with v = max(var, eps); `full` adds log(2 pi) / 2.
 
     The limit eps does not cut the gradient by var.
+
+    Floating dtypes; var has the input's shape, or size 1 last.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.gaussian_nll_loss(cr.tensor([1.0]), cr.tensor([3.0]), cr.tensor([2.0]))
+    tensor(1.3466)
     """
     from .embedding import concrete
 
@@ -205,7 +250,7 @@ def gaussian_nll_loss(
         if have != shape:
             if have == shape[:-1]:
                 var = reshape_p(var, shape=(*have, 1))
-            elif not (len(have) == len(shape) and have[:-1] == shape[:-1] and have[-1] == 1) and have != ():
+            elif len(have) != len(shape) or [h for h, n in zip(have, shape, strict=True) if h != n] != [1]:
                 raise ArgumentError(f"var is of incorrect size: {list(have)} for input of size {list(shape)}")
         raw = concrete(var)
         if raw is not None and (raw < 0).any():
@@ -227,7 +272,14 @@ def _detached(x: Any) -> Any:
 def hinge_embedding_loss(
     input: Any, target: Any, margin: float = 1.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:
-    """input where target is 1, max(0, margin - input) where target is -1."""
+    """input where target is 1, max(0, margin - input) where target is -1.
+
+    Shapes broadcast; floating dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.hinge_embedding_loss(cr.tensor([0.5, 0.5]), cr.tensor([1.0, -1.0]), reduction="none")
+    tensor([0.5000, 0.5000])
+    """
     loss = where(target != 1, _relu(margin - input), 0.0) + where(target != -1, input, 0.0)
     return reduced(loss, reduction)
 
@@ -241,7 +293,14 @@ def margin_ranking_loss(
     reduce: Any = None,
     reduction: str = "mean",
 ) -> Any:
-    """max(0, -target (input1 - input2) + margin)."""
+    """max(0, -target (input1 - input2) + margin).
+
+    One shape for all three; floating dtypes; target is 1 or -1.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.margin_ranking_loss(cr.tensor([1.0]), cr.tensor([3.0]), cr.tensor([1.0]))
+    tensor(2.)
+    """
     if len({len(raw_shape(x)) for x in (input1, input2, target)}) != 1:
         raise ShapeError(
             f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
@@ -259,7 +318,14 @@ def cosine_embedding_loss(
     reduce: Any = None,
     reduction: str = "mean",
 ) -> Any:
-    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1; rows of (N, D) or one vector."""
+    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1; rows of (N, D) or one vector.
+
+    Floating inputs; target (N) or 0-d.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.cosine_embedding_loss(cr.tensor([[1.0, 0.0]]), cr.tensor([[0.0, 2.0]]), cr.tensor([1.0]))
+    tensor(1.)
+    """
     shape = raw_shape(input1)
     if len(raw_shape(target)) not in (0, 1):
         raise ShapeError(f"0D or 1D target tensor expected, multi-target not supported, got {list(raw_shape(target))}")
@@ -294,6 +360,13 @@ def triplet_margin_loss(
     """max(0, |anchor - positive| - |anchor - negative| + margin), with norms of order p over the last dimension.
 
     With `swap` the negative's distance is the smaller of those from the anchor and from the positive.
+
+    Floating tensors (N, D) or (D). Balntas et al. 2016.
+
+    >>> import chainrule as cr
+    >>> a, p, n = cr.zeros(1, 2), cr.tensor([[3.0, 4.0]]), cr.tensor([[0.0, 2.0]])
+    >>> cr.nn.functional.triplet_margin_loss(a, p, n)
+    tensor(4.0000)
     """
 
     def distance(a: Any, b: Any) -> Any:
@@ -314,7 +387,16 @@ def triplet_margin_with_distance_loss(
     swap: bool = False,
     reduction: str = "mean",
 ) -> Any:
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin) for any distance d."""
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin) for any distance d.
+
+    Floating tensors of shapes that the distance takes; by default pairwise_distance.
+
+    >>> import chainrule as cr
+    >>> a, p, n = cr.zeros(1, 2), cr.tensor([[3.0, 4.0]]), cr.tensor([[0.0, 2.0]])
+    >>> taxi = lambda x, y: (x - y).abs().sum(-1)
+    >>> cr.nn.functional.triplet_margin_with_distance_loss(a, p, n, distance_function=taxi)
+    tensor(6.)
+    """
     if margin <= 0:
         raise ArgumentError(f"margin must be greater than 0, got {margin}")
     dims = [len(raw_shape(x)) for x in (anchor, positive, negative)]
@@ -334,7 +416,14 @@ def triplet_margin_with_distance_loss(
 def soft_margin_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:
-    """log(1 + exp(-target input)), target being 1 or -1."""
+    """log(1 + exp(-target input)), target being 1 or -1.
+
+    Input and target of one shape, floating; the mean or sum is 0-d.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.soft_margin_loss(cr.tensor([0.0, 2.0]), cr.tensor([1.0, 1.0]))
+    tensor(0.4100)
+    """
     from .activations import softplus_p
 
     input, target = _paired("soft_margin_loss", input, target)

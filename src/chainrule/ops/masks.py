@@ -183,6 +183,13 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
     """A new last dimension of size `num_classes` with 1 at the place that the integer names, 0 elsewhere (int64).
 
     Without num_classes there are as many as the largest integer needs.
+
+    int64 in any shape (...), int64 out (..., num_classes); by default the largest integer plus 1.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.one_hot(cr.tensor([0, 2]))
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
     """
     if raw_dtype(tensor) != np.int64:
         raise DTypeError(f"one_hot is only applicable to index tensor of type LongTensor, got {raw_dtype(tensor)}")

@@ -24,7 +24,15 @@ TriangularSolve = return_type("triangular_solve", "solution", "cloned_coefficien
 def triangular_solve(
     b: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False, *, out: Any = None
 ) -> Any:
-    """(solution, cloned_coefficient) of A X = b with a triangle of A: the older form of linalg.solve_triangular."""
+    """(solution, cloned_coefficient) of A X = b with a triangle of A: the older form of linalg.solve_triangular.
+
+    X (..., n, k) and A (..., n, n), floating or complex.
+
+    >>> import chainrule as cr
+    >>> cr.triangular_solve(cr.ones(2, 1), 2 * cr.eye(2))[0]
+    tensor([[0.5000],
+            [0.5000]])
+    """
     matrices("triangular_solve", A, square=True)
     b, A = common(b, A)
     coefficient = mT(A) if transpose else A

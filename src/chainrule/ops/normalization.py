@@ -128,7 +128,14 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
 
 
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
-    """x / sqrt(mean(x^2) + eps) weight, over the last dimensions; eps is the dtype's epsilon if None."""
+    """x / sqrt(mean(x^2) + eps) weight, over the last dimensions; eps is the dtype's epsilon if None.
+
+    The result has the input's shape and floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.rms_norm(cr.tensor([3.0, 4.0]), (2,))
+    tensor([0.8485, 1.1314])
+    """
     _floating("rms_norm", input)
     shape = raw_shape(input)
     wanted = _check_normalized(shape, normalized_shape, weight, None)
@@ -176,6 +183,13 @@ def batch_norm(
 
     In training mean and variance are the batch's, and the running ones, if given, move towards them by `momentum`
     (the unbiased variance, in place); otherwise they are the running ones.
+
+    Floating dtypes; the result has the input's shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.batch_norm(cr.tensor([[1.0], [3.0]]), None, None, training=True)
+    tensor([[-1.0000],
+            [ 1.0000]])
     """
     _floating("batch_norm", input)
     size = raw_shape(input)
@@ -222,7 +236,14 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Any:
-    """batch_norm of each image by itself: mean and variance are over the spatial dimensions of one channel."""
+    """batch_norm of each image by itself: mean and variance are over the spatial dimensions of one channel.
+
+    Input (N, C, ...) of a floating dtype; the result has its shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.instance_norm(cr.tensor([[[1.0, 3.0]]]))
+    tensor([[[-1.0000,  1.0000]]])
+    """
     _floating("instance_norm", input)
     size = raw_shape(input)
     if not use_input_stats:
@@ -247,7 +268,14 @@ def instance_norm(
 
 @shown_as("NativeGroupNormBackward0")
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """Mean and variance over groups of channels of each image: channels are split into `num_groups` groups."""
+    """Mean and variance over groups of channels of each image: channels are split into `num_groups` groups.
+
+    Input (N, C, ...) of a floating dtype; the result has its shape. Wu and He 2018.
+
+    >>> import chainrule as cr
+    >>> cr.group_norm(cr.tensor([[1.0, 3.0, 5.0, 5.0]]), 2)
+    tensor([[-1.0000,  1.0000,  0.0000,  0.0000]])
+    """
     _floating("group_norm", input)
     size = raw_shape(input)
     if len(size) < 2:
@@ -264,7 +292,15 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
 
 
 def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
-    """x / (k + alpha / size * sum of x^2 over `size` neighbouring channels) ** beta."""
+    """x / (k + alpha / size * sum of x^2 over `size` neighbouring channels) ** beta.
+
+    Input (N, C, ...) of a floating dtype; the result has its shape.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.local_response_norm(cr.ones(1, 2, 1), 2, alpha=2.0, beta=1.0)
+    tensor([[[0.5000],
+             [0.3333]]])
+    """
     from .arithmetic import pow
     from .pooling import window_sum_p
 
@@ -282,6 +318,8 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
 
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:
     """x / max(norm of order p along `dim`, eps).
+
+    The result has the input's shape and floating or complex dtype.
 
     >>> import chainrule as cr
     >>> cr.nn.functional.normalize(cr.tensor([[3., 4.]]))

@@ -48,8 +48,9 @@ def _source(n: int, lo: int, hi: int, mode: str) -> np.ndarray:
     i = np.arange(-lo, n + hi)
     if mode == "replicate":
         return np.clip(i, 0, n - 1)
-    if mode == "circular":
-        return i % n
+    if mode == "circular":  # what a negative count crops does not come round again
+        start, stop = max(0, -lo), n - max(0, -hi)
+        return (i - start) % (stop - start) + start if stop > start else i
     return np.where(i < 0, -i, np.where(i >= n, 2 * (n - 1) - i, i))
 
 

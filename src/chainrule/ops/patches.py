@@ -105,7 +105,16 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
 
 @shown_as("Col2ImBackward0")
 def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
-    """Images (N, C, H, W) as the sum of their windows, given as columns (N, C kH kW, windows): unfold's transpose."""
+    """Images (N, C, H, W) as the sum of their windows, given as columns (N, C kH kW, windows): unfold's transpose.
+
+    Floating or complex dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.fold(cr.ones(1, 4, 4), (3, 3), (2, 2))
+    tensor([[[[1., 2., 1.],
+              [2., 4., 2.],
+              [1., 2., 1.]]]])
+    """
     shape = raw_shape(input)
     if len(shape) not in (2, 3):
         raise ShapeError(f"Expected 2D or 3D (batch mode) tensor for input, but got: {list(shape)}")
@@ -127,7 +136,15 @@ def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padd
 
 @shown_as("PixelShuffleBackward0")
 def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
-    """Channels to pixels: (.., C r^2, H, W) to (.., C, H r, W r)."""
+    """Channels to pixels: (.., C r^2, H, W) to (.., C, H r, W r).
+
+    Any dtype.
+
+    >>> import chainrule as cr
+    >>> cr.pixel_shuffle(cr.arange(4).reshape(1, 4, 1, 1), 2)
+    tensor([[[[0, 1],
+              [2, 3]]]])
+    """
     shape, r = raw_shape(input), int(upscale_factor)
     if len(shape) < 3:
         raise ShapeError(
@@ -149,7 +166,14 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
 
 @shown_as("PixelUnshuffleBackward0")
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
-    """Pixels to channels: (.., C, H r, W r) to (.., C r^2, H, W)."""
+    """Pixels to channels: (.., C, H r, W r) to (.., C r^2, H, W).
+
+    Any dtype.
+
+    >>> import chainrule as cr
+    >>> cr.pixel_unshuffle(cr.arange(4).reshape(1, 1, 2, 2), 2).flatten()
+    tensor([0, 1, 2, 3])
+    """
     shape, r = raw_shape(input), int(downscale_factor)
     if len(shape) < 3:
         raise ShapeError(
@@ -172,7 +196,14 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
 
 @shown_as("ChannelShuffleBackward0")
 def channel_shuffle(input: Any, groups: int) -> Any:
-    """Interleave groups of channels: channel g C/groups + i becomes channel i groups + g."""
+    """Interleave groups of channels: channel g C/groups + i becomes channel i groups + g.
+
+    Input (N, C, ...) of any dtype.
+
+    >>> import chainrule as cr
+    >>> cr.channel_shuffle(cr.arange(4).reshape(1, 4, 1, 1), 2).flatten()
+    tensor([0, 2, 1, 3])
+    """
     shape = raw_shape(input)
     if len(shape) < 3:
         raise ShapeError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}")

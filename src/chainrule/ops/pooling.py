@@ -10,9 +10,10 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError
 from ..core.tape import Spec
-from ..core.value import raw_dtype, raw_shape
-from .embedding import pick, place
+from ..core.value import raw_dtype, raw_shape, wrap
+from .embedding import pick
 from .kits import linear, opaque, shown_as
+from .scatter import scatter
 from .shape import broadcast_to_p, reshape_p
 from .window_geometry import crop_from, pad_into, padded_size, per_dim, window_slices
 
@@ -242,7 +243,7 @@ def _geometry(
     """Kernel, stride, padding pairs (with what ceil_mode adds at the end), dilation and output size."""
     n = len(size)
     kernel = per_dim(kernel, n, "kernel_size")
-    stride = kernel if stride is None or stride == [] else per_dim(stride, n, "stride")
+    stride = kernel if stride is None or stride == [] or stride == () else per_dim(stride, n, "stride")
     pads, dilation = per_dim(padding, n, "padding"), per_dim(dilation, n, "dilation")
     if any(k < 1 for k in kernel) or any(s < 1 for s in stride):
         raise ArgumentError(f"{name}: kernel size and stride should be greater than zero, got {kernel} and {stride}")
@@ -312,7 +313,15 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """Maximum over windows of images (N, C, H, W) or (C, H, W); indices count in the flattened image."""
+    """Maximum over windows of images (N, C, H, W) or (C, H, W); indices count in the flattened image.
+
+    Real dtypes; indices are int64.
+
+    >>> import chainrule as cr
+    >>> cr.max_pool2d(cr.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 5.,  7.],
+             [13., 15.]]])
+    """
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -325,7 +334,14 @@ def max_pool3d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """Maximum over windows of volumes (N, C, D, H, W) or (C, D, H, W)."""
+    """Maximum over windows of volumes (N, C, D, H, W) or (C, D, H, W).
+
+    Real dtypes.
+
+    >>> import chainrule as cr
+    >>> cr.max_pool3d(cr.ones(1, 2, 4, 4, 4), 2).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -370,7 +386,14 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Any:
-    """Mean over windows of `kernel_size` elements; padding counts as zeros unless `count_include_pad` is False."""
+    """Mean over windows of `kernel_size` elements; padding counts as zeros unless `count_include_pad` is False.
+
+    Input (N, C, L) or (C, L) of a floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.avg_pool1d(cr.tensor([[1.0, 3.0, 5.0, 7.0]]), 2)
+    tensor([[2., 6.]])
+    """
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
@@ -384,7 +407,15 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:
-    """Mean over windows of images; `divisor_override` replaces the number of elements."""
+    """Mean over windows of images; `divisor_override` replaces the number of elements.
+
+    Input (N, C, H, W) or (C, H, W) of a floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.avg_pool2d(cr.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 2.5000,  4.5000],
+             [10.5000, 12.5000]]])
+    """
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
@@ -398,7 +429,14 @@ def avg_pool3d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:
-    """Mean over windows of volumes; see avg_pool2d."""
+    """Mean over windows of volumes; see avg_pool2d.
+
+    Input (N, C, D, H, W) or (C, D, H, W) of a floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.avg_pool3d(cr.ones(1, 2, 4, 4, 4), 2).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
@@ -408,22 +446,43 @@ def _lp_pool(n: int, input: Any, p: float, kernel: Any, stride: Any, ceil_mode: 
 
     kernel = per_dim(kernel, n, "kernel_size")
     total = _avg_pool(n, pow(input, p), kernel, stride, 0, ceil_mode, True, None) * prod(kernel)
-    positive = total > 0
-    return where(positive, pow(where(positive, total, 1.0), 1.0 / p), 0.0)
+    empty = total == 0  # there the root's slope would be infinite
+    return where(empty, 0.0, pow(where(empty, 1.0, total), 1.0 / p))
 
 
 def lp_pool1d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """(sum over windows of input ** p) ** (1 / p), with p = norm_type; zero where the sum is not positive."""
+    """(sum over windows of input ** p) ** (1 / p), with p = norm_type; NaN where the sum is negative.
+
+    Input (N, C, L) or (C, L) of a floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.lp_pool1d(cr.tensor([[3.0, 4.0]]), 2, 2)
+    tensor([[5.]])
+    """
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool2d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """(sum over windows of input ** p) ** (1 / p) of images."""
+    """(sum over windows of input ** p) ** (1 / p) of images.
+
+    Input (N, C, H, W) or (C, H, W) of a floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.lp_pool2d(cr.ones(1, 2, 2), 2, 2)
+    tensor([[[2.]]])
+    """
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool3d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """(sum over windows of input ** p) ** (1 / p) of volumes."""
+    """(sum over windows of input ** p) ** (1 / p) of volumes.
+
+    Input (N, C, D, H, W) or (C, D, H, W) of a floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.lp_pool3d(cr.ones(1, 2, 2, 2), 3, 2)
+    tensor([[[[2.]]]])
+    """
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
 
 
@@ -447,28 +506,55 @@ def _max_unpool(n: int, input: Any, indices: Any, kernel: Any, stride: Any, padd
                 f"invalid output_size {list(wanted)}: it has to lie less than a stride from {list(size)}"
             )
         size = wanted
-    flat = place(reshape_p(x, shape=(*lead, prod(have))), reshape_p(where, shape=(*lead, prod(have))), prod(size))
+    flat = scatter(  # windows that overlap may name a place twice: one value stays
+        wrap(np.zeros((*lead, prod(size)), raw_dtype(x))),
+        -1,
+        reshape_p(where, shape=(*lead, prod(have))),
+        reshape_p(x, shape=(*lead, prod(have))),
+    )
     return single(reshape_p(flat, shape=(*lead, *size)), unbatched)
 
 
 def max_unpool1d(
     input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
 ) -> Any:
-    """Zeros with the input's values at `indices`, as max_pool1d(..., return_indices=True) gave them."""
+    """Zeros with the input's values at `indices`, as max_pool1d(..., return_indices=True) gave them.
+
+    Input and int64 indices (N, C, L) or (C, L).
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.max_unpool1d(cr.tensor([[5.0, 7.0]]), cr.tensor([[1, 2]]), 2)
+    tensor([[0., 5., 7., 0.]])
+    """
     return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool2d(
     input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
 ) -> Any:
-    """Zeros with the input's values at `indices` of the flattened images."""
+    """Zeros with the input's values at `indices` of the flattened images.
+
+    Input and int64 indices (N, C, H, W) or (C, H, W).
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.max_unpool2d(cr.tensor([[[5.0]]]), cr.tensor([[[3]]]), 2)
+    tensor([[[0., 0.],
+             [0., 5.]]])
+    """
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool3d(
     input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
 ) -> Any:
-    """Zeros with the input's values at `indices` of the flattened volumes."""
+    """Zeros with the input's values at `indices` of the flattened volumes.
+
+    Input and int64 indices (N, C, D, H, W) or (C, D, H, W).
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.max_unpool3d(cr.ones(1, 1, 1, 1), cr.zeros(1, 1, 1, 1, dtype=cr.int64), 2).shape
+    torch.Size([1, 2, 2, 2])
+    """
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
 
 

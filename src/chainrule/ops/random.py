@@ -31,7 +31,7 @@ from .generators import (
     set_rng_state,
     uniform,
 )
-from .kits import elementwise, opaque, pad_rank
+from .kits import opaque, pad_rank
 from .shape import broadcast_to_p, cast_p
 
 __all__ = [
@@ -69,7 +69,7 @@ def _inexact(name: str, dtype: Any) -> np.dtype:
 
 def _given(made: Tensor, out: Any, requires_grad: bool) -> Tensor:
     if out is not None:
-        return write_out(out, made)
+        return write_out(out, made, quiet=True)
     return made.requires_grad_() if requires_grad else made
 
 
@@ -103,7 +103,15 @@ def randn(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """Normal numbers with mean 0 and variance 1, of shape `size`."""
+    """Normal numbers with mean 0 and variance 1, of shape `size`.
+
+    In the default float, or `dtype`; complex numbers have total variance 1.
+
+    >>> import chainrule as cr
+    >>> _ = cr.manual_seed(0)
+    >>> cr.randn(2, 3).shape
+    torch.Size([2, 3])
+    """
     check_cpu(device)
     return _given(gaussian(_shape("randn", size), _inexact("randn", dtype), generator), out, requires_grad)
 
@@ -132,7 +140,14 @@ def randint(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """Integers in [low, high), of shape `size`: randint(high, size) or randint(low, high, size)."""
+    """Integers in [low, high), of shape `size`: randint(high, size) or randint(low, high, size).
+
+    int64, unless `dtype` is given.
+
+    >>> import chainrule as cr
+    >>> cr.randint(3, 4, (2,))
+    tensor([3, 3])
+    """
     check_cpu(device)
     left = list(args)
     if size is None:
@@ -163,7 +178,14 @@ def randperm(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """0 ... n - 1 in random order."""
+    """0 ... n - 1 in random order.
+
+    A 1-D tensor of n elements, int64 unless `dtype` is given.
+
+    >>> import chainrule as cr
+    >>> cr.randperm(4).sort().values
+    tensor([0, 1, 2, 3])
+    """
     check_cpu(device)
     shape = _shape("randperm", (operator.index(n),))
     return _given(
@@ -178,14 +200,24 @@ def _like(input: Any, dtype: Any) -> tuple[tuple, Any]:
 
 
 def rand_like(input: Tensor, *, dtype: Any = None, **options: Any) -> Tensor:
-    """`rand` with the shape and dtype of `input`."""
+    """`rand` with the shape and dtype of `input`.
+
+    >>> import chainrule as cr
+    >>> cr.rand_like(cr.ones(2, 3)).shape
+    torch.Size([2, 3])
+    """
     shape, kind = _like(input, dtype)
     options.pop("memory_format", None)
     return rand(shape, dtype=kind, **options)
 
 
 def randn_like(input: Tensor, *, dtype: Any = None, **options: Any) -> Tensor:
-    """`randn` with the shape and dtype of `input`."""
+    """`randn` with the shape and dtype of `input`.
+
+    >>> import chainrule as cr
+    >>> cr.randn_like(cr.ones(2, 3)).shape
+    torch.Size([2, 3])
+    """
     shape, kind = _like(input, dtype)
     options.pop("memory_format", None)
     return randn(shape, dtype=kind, **options)
@@ -194,7 +226,12 @@ def randn_like(input: Tensor, *, dtype: Any = None, **options: Any) -> Tensor:
 def randint_like(
     input: Tensor, low: int | None = None, high: int | None = None, *, dtype: Any = None, **options: Any
 ) -> Tensor:
-    """Integers in [0, high) or [low, high), with the shape and dtype of `input`."""
+    """Integers in [0, high) or [low, high), with the shape and dtype of `input`.
+
+    >>> import chainrule as cr
+    >>> cr.randint_like(cr.ones(2), 3, 4)
+    tensor([3., 3.])
+    """
     shape, kind = _like(input, dtype)
     options.pop("memory_format", None)
     if high is None:
@@ -222,6 +259,12 @@ def normal(
     """Independent normal numbers with the given means and standard deviations (tensors, or numbers and `size`).
 
     No gradient reaches `mean` and `std`; for one, write mean + std * randn_like(mean).
+
+    Shapes broadcast; the dtype is that of the means.
+
+    >>> import chainrule as cr
+    >>> cr.normal(cr.tensor([0.0, 5.0]), 0.0)
+    tensor([0., 5.])
     """
     both = [x for x in (mean, std) if isinstance(x, Tensor)]
     if not both and size is None:
@@ -252,7 +295,14 @@ def _compatible(shapes: list) -> list:
 
 
 def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None, out: Any = None) -> Tensor:
-    """1 with probability `input` (or `p`) in each element, else 0, in the dtype of `input`; a constant to gradients."""
+    """1 with probability `input` (or `p`) in each element, else 0, in the dtype of `input`; a constant to gradients.
+
+    Any shape; probabilities outside [0, 1] raise RuntimeError.
+
+    >>> import chainrule as cr
+    >>> cr.bernoulli(cr.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
     chance = input if p is None else p
     if not isinstance(input, Tensor):
         raise ArgumentTypeError(f"bernoulli(): argument 'input' must be Tensor, not {type(input).__name__}")
@@ -276,24 +326,32 @@ def _poisson_impl(xp: Any, rate: Any, u: Any) -> Any:
     return np.maximum(k, 0.0).astype(np.asarray(rate).dtype)
 
 
+def _aligned(prim: Any, args: tuple, is_batched: Any) -> Any:
+    """The operation over batched operands, lined up behind the batch dimension."""
+    ndim = max(len(raw_shape(x)) - b for x, b in zip(args, is_batched, strict=True))
+    return prim(*[pad_rank(a, ndim) if b else a for a, b in zip(args, is_batched, strict=True)])
+
+
 poisson_quantile_p = opaque(
     "poisson_quantile",
     _poisson_impl,
     aval=lambda rate, u: Spec(np.broadcast_shapes(rate.shape, u.shape), rate.dtype),
     vjp=(None, None),
-    batch=lambda prim, args, is_batched: prim(
-        *[
-            pad_rank(a, max(len(raw_shape(x)) - c for x, c in zip(args, is_batched, strict=True))) if b else a
-            for a, b in zip(args, is_batched, strict=True)
-        ]
-    ),
+    batch=_aligned,
     doc="Smallest k with P(Poisson(rate) <= k) >= u.",
     backward_name="PoissonBackward0",
 )
 
 
 def poisson(input: Tensor, generator: Any = None) -> Tensor:
-    """Poisson numbers with the rates `input`, in its dtype; a constant to gradients."""
+    """Poisson numbers with the rates `input`, in its dtype; a constant to gradients.
+
+    Any shape, floating dtypes; negative rates raise RuntimeError.
+
+    >>> import chainrule as cr
+    >>> cr.poisson(cr.tensor([0.0, 0.0]))
+    tensor([0., 0.])
+    """
     if not is_inexact(raw_dtype(input)):
         raise UnsupportedDTypeError(f"poisson() not implemented for {input.dtype}; write x.float()")
     values = known(input)
@@ -309,12 +367,12 @@ def _binomial_impl(xp: Any, count: Any, prob: Any, u: Any) -> Any:
     return np.maximum(binom.ppf(draw, n, p), 0.0).astype(np.asarray(count).dtype)
 
 
-binomial_quantile_p = elementwise(
+binomial_quantile_p = opaque(
     "binomial_quantile",
     _binomial_impl,
-    None,
-    None,
-    None,
+    aval=lambda count, prob, u: Spec(np.broadcast_shapes(count.shape, prob.shape, u.shape), count.dtype),
+    vjp=(None, None, None),
+    batch=_aligned,
     doc="Smallest k with P(Binomial(count, prob) <= k) >= u.",
     backward_name="BinomialBackward0",
 )
@@ -379,6 +437,12 @@ def multinomial(
     Raises:
         DTypeError: the weights are not floating.
         ArgumentError: negative or non-finite weights, all zero, or more draws than categories without replacement.
+
+    Weights (C) or (N, C), floating, not negative.
+
+    >>> import chainrule as cr
+    >>> cr.multinomial(cr.tensor([0.0, 3.0, 0.0]), 1)
+    tensor([1])
     """
     shape = raw_shape(input)
     if raw_dtype(input).kind != "f" and raw_dtype(input).name != "bfloat16":

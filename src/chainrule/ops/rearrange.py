@@ -55,12 +55,15 @@ def repeat(input: Any, *repeats: Any) -> Any:
         return clone(reshape_p(input, shape=final))
     paired = tuple([n for size in shape for n in (1, size)])
     spread = tuple([n for pair in zip(times, shape, strict=True) for n in pair])
-    return reshape_p(broadcast_to_p(reshape_p(input, shape=paired), shape=spread), shape=final)
+    out = reshape_p(broadcast_to_p(reshape_p(input, shape=paired), shape=spread), shape=final)
+    return out if getattr(out, "_base", None) is None else clone(out)  # a copy, also where a view would do
 
 
 @shown_as("RepeatBackward0")
 def tile(input: Any, *dims: Any) -> Any:
     """repeat(), with missing leading counts taken as 1.
+
+    A tensor of any shape and dtype.
 
     >>> import chainrule as cr
     >>> cr.tile(cr.tensor([1, 2]), (2,))
@@ -101,6 +104,8 @@ def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *
 @shown_as("UnsafeViewBackward0")
 def kron(input: Any, other: Any) -> Any:
     """Kronecker product: blocks input[i, j] * other.
+
+    Sizes multiply, dimension by dimension from the last; dtypes are promoted.
 
     >>> import chainrule as cr
     >>> cr.kron(cr.tensor([1, 2]), cr.tensor([1, 10]))

@@ -16,6 +16,7 @@ from ..core.provenance import KNOWN_USER, user_frame
 from ..core.state import next_seq, special, state
 from ..core.tape import Link1, Spec
 from ..core.value import Tensor, new_object, raw_dtype, raw_shape
+from .examples import EXAMPLES
 from .kits import linear, opaque
 from .shape import broadcast_to_p, canonical_dim, cast_p, reshape_p
 
@@ -297,6 +298,11 @@ def mean(
     shape = raw_shape(input)
     axes = canonical_dims(dim if axis is None else axis, len(shape))
     if dtype is not None:
+        if not is_inexact(numpy_dtype(dtype)):
+            raise DTypeError(
+                f"mean(): could not infer output dtype. Optional dtype must be either a floating point or complex "
+                f"dtype. Got: {dtype}"
+            )
         input = cast_p(input, dtype=numpy_dtype(dtype))
     elif not is_inexact(raw_dtype(input)):
         raise DTypeError(
@@ -333,6 +339,8 @@ def nansum(
     input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None, keepdims: Any = None
 ) -> Any:
     """Sum over `dim` with NaN counted as 0.
+
+    A tensor of any shape and a real dtype; integers sum to int64.
 
     >>> import chainrule as cr
     >>> cr.nansum(cr.tensor([1., float("nan"), 2.]))
@@ -418,7 +426,15 @@ def _truth_of(prim: Any) -> Any:
 
     op.__name__ = op.__qualname__ = prim.name
     op.__module__ = "chainrule"
-    op.__doc__ = prim.doc
+    call, shown = EXAMPLES[prim.name]
+    op.__doc__ = f"""{prim.doc}
+
+    `dim` is an int, several, or all; a tensor of any shape and dtype, a bool result (uint8 for uint8).
+
+    >>> import chainrule as cr
+    >>> {call}
+    {shown}
+    """
     return op
 
 

@@ -215,6 +215,13 @@ def grid_sample(
 
     Volumes (N, C, D, H, W) take grids (N, D', H', W', 3). `mode`: "bilinear", "nearest", "bicubic" (images only);
     `padding_mode` outside of the borders: "zeros", "border" (the nearest element), "reflection".
+
+    Input and grid have one floating dtype.
+
+    >>> import chainrule as cr
+    >>> image = cr.arange(4.0).reshape(1, 1, 2, 2)
+    >>> cr.nn.functional.grid_sample(image, cr.zeros(1, 1, 1, 2), align_corners=True)
+    tensor([[[[1.5000]]]])
     """
     x, places = raw_shape(input), raw_shape(grid)
     n = len(x) - 2
@@ -292,7 +299,16 @@ def _taps_at(c: Any, size: int, mode: str, padding: str, align: bool) -> list:
 
 @shown_as("AffineGridGeneratorBackward0")
 def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any:
-    """Places theta (x, y, 1) for grid_sample: theta (N, 2, 3) and size (N, C, H, W) give (N, H, W, 2); 3-d likewise."""
+    """Places theta (x, y, 1) for grid_sample: theta (N, 2, 3) and size (N, C, H, W) give (N, H, W, 2); 3-d likewise.
+
+    Floating dtypes. Jaderberg et al. 2015.
+
+    >>> import chainrule as cr
+    >>> theta = cr.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    >>> cr.nn.functional.affine_grid(theta, (1, 1, 2, 2), align_corners=True)[0, :, :, 0]
+    tensor([[-1.,  1.],
+            [-1.,  1.]])
+    """
     from .contraction import matmul
 
     size = tuple(int(m) for m in size)

@@ -244,6 +244,8 @@ abs = absolute = function_of(abs_p, "numeric")
 def round(input: Any, *, decimals: int = 0, out: Any = None) -> Any:
     """x to the nearest multiple of 10^-decimals, halves to the even one; its gradient is 0.
 
+    A tensor of any shape and a real dtype; both stay.
+
     >>> import chainrule as cr
     >>> cr.round(cr.tensor([0.5, 1.5, 2.55]))
     tensor([0., 2., 3.])
@@ -266,6 +268,8 @@ def builtin_abs(n: int) -> int:
 
 def nan_to_num(input: Any, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
     """NaN replaced by `nan`, infinities by `posinf` and `neginf` (default: the largest finite values).
+
+    A tensor of any shape; shape and dtype stay.
 
     >>> import chainrule as cr
     >>> cr.nan_to_num(cr.tensor([1.0, cr.nan]))
@@ -309,6 +313,8 @@ clip = clamp
 def clamp_min(input: Any, min: Any) -> Any:
     """x, at least min.
 
+    Shapes broadcast; the result has the promoted dtype.
+
     >>> import chainrule as cr
     >>> cr.clamp_min(cr.tensor([1.0, 5.0]), 2.0)
     tensor([2., 5.])
@@ -318,6 +324,8 @@ def clamp_min(input: Any, min: Any) -> Any:
 
 def clamp_max(input: Any, max: Any) -> Any:
     """x, at most max.
+
+    Shapes broadcast; the result has the promoted dtype.
 
     >>> import chainrule as cr
     >>> cr.clamp_max(cr.tensor([1.0, 5.0]), 2.0)

@@ -357,6 +357,8 @@ def logsumexp(
 ) -> Any:
     """log(sum(exp(input))) over `dim` (an int or several), without overflow; -inf for an empty sum.
 
+    Floating or complex dtypes; integers count as the default float.
+
     >>> import chainrule as cr
     >>> cr.logsumexp(cr.tensor([1000., 1000.]), 0)
     tensor(1000.6932)

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.dtypes import is_inexact
 from ..core.eager import cast_to, write_out
 from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, IndexingError, ShapeError
-from ..core.value import Tensor, raw_dtype, raw_shape, wrap
+from ..core.value import Tensor, raw_dtype, raw_shape
 from .indexing import fitted, getitem, getitem_p, index_add_p, index_p, index_reduce_p, set_item, setitem_p
 from .keys import FULL, concrete_or_none, parse_key, selection_shape
 from .kits import broadcast_shapes, shown_as
@@ -160,7 +160,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
     """
     x, d, i, shape = _along(input, dim, index, None, "gather")
     if prod(raw_shape(i)) == 0:
-        found = wrap(np.zeros(raw_shape(index), raw_dtype(x)))
+        found = reshape_p(x, shape=(prod(raw_shape(x)),))[:0].reshape(raw_shape(index))
         return found if out is None else write_out(out, found)
     found = index_p(x, *grid_of(i, d), key=("a",) * len(shape))
     found = found if raw_shape(index) else reshape_p(found, shape=())
@@ -169,6 +169,8 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
 
 def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any = None) -> Any:
     """gather() after broadcasting input and indices against each other, but for `dim`; flattened without dim.
+
+    Indices are int64; the result has the dtype of `input`.
 
     >>> import chainrule as cr
     >>> cr.take_along_dim(cr.tensor([[5, 6]]), cr.tensor([[1, 0]]), dim=1)
@@ -247,6 +249,8 @@ def number_for(value: Any, x: Any) -> Any:
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """A copy of `input` with src[i, j, ..] added at [index[i, j, ..], j, ..] for dim 0, and so on.
 
+    `index` (int64) and `src` have as many dimensions as `input`; `src` has its dtype.
+
     >>> import chainrule as cr
     >>> cr.scatter_add(cr.zeros(3), 0, cr.tensor([0, 0, 2]), cr.ones(3))
     tensor([2., 0., 1.])
@@ -266,6 +270,8 @@ def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, i
 
     `reduce`: "sum", "prod", "mean", "amax", "amin". Equal extrema share the gradient.
 
+    `index` (int64) and `src` have as many dimensions as `input`; `src` has its dtype.
+
     >>> import chainrule as cr
     >>> cr.scatter_reduce(cr.zeros(2), 0, cr.tensor([0, 0]), cr.tensor([1.0, 2.0]), reduce="sum")
     tensor([3., 0.])
@@ -278,6 +284,16 @@ def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, i
     x, d, i, shape = _along(input, dim, index, src, "scatter_reduce")
     if prod(raw_shape(i)) == 0:
         return clone(input)
+    if raw_dtype(x).kind == "b":  # as numbers 0 and 1
+        small = scatter_reduce(
+            cast_p(input, dtype=np.dtype(np.uint8)),
+            dim,
+            index,
+            cast_p(src, dtype=np.dtype(np.uint8)),
+            reduce,
+            include_self=include_self,
+        )
+        return cast_p(small, dtype=raw_dtype(x))
     v, grid, key = _corner(src, raw_shape(i)), grid_of(i, d), ("a",) * len(shape)
     if reduce in ("amax", "amin"):
         out = index_reduce_p(x, v, *grid, key=key, how=reduce, include_self=bool(include_self))
@@ -364,6 +380,8 @@ def _written(input: Any, dim: int, index: Any, source: Any, name: str) -> tuple[
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
     """A copy of `input` with alpha times the slices of `source` added to the slices that `index` names.
 
+    `source` has the shape of `input`, but for the size of `dim`, and its dtype; `index` is 1-D, int32 or int64.
+
     >>> import chainrule as cr
     >>> cr.index_add(cr.zeros(3), 0, cr.tensor([0, 0]), cr.tensor([1.0, 2.0]))
     tensor([3., 0., 0.])
@@ -375,6 +393,8 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) 
 @shown_as("IndexCopyBackward0")
 def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
     """A copy of `input` with the slices that `index` names replaced by those of `source`.
+
+    `source` has the shape of `input`, but for the size of `dim`, and its dtype; `index` is 1-D, int64.
 
     >>> import chainrule as cr
     >>> cr.index_copy(cr.zeros(3), 0, cr.tensor([2, 0]), cr.tensor([1.0, 2.0]))

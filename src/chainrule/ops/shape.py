@@ -455,6 +455,8 @@ swapaxes = swapdims = transpose
 def clone(input: Any, *, memory_format: Any = None) -> Any:
     """A copy in new memory; gradients flow through.
 
+    Shape and dtype stay.
+
     >>> import chainrule as cr
     >>> cr.clone(cr.tensor([1, 2]))
     tensor([1, 2])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import category, default, numpy_dtype
+from ..core.errors import UnsupportedDTypeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
 from .exponential import exp
@@ -81,6 +82,8 @@ def _softmax_arguments(name: str, input: Any, dim: Any, axis: Any, dtype: Any) -
         input = cast_p(input, dtype=numpy_dtype(dtype))
     elif category(raw_dtype(input)) < 2:
         input = cast_p(input, dtype=default.float)
+    if raw_dtype(input).kind == "c":
+        raise UnsupportedDTypeError(f"{name} is not implemented for {raw_dtype(input)}: complex numbers have no order")
     if dim is None:
         dim = 0 if len(shape) in (0, 1, 3) else 1
     place = canonical_dim(int(dim), len(shape))
@@ -91,6 +94,8 @@ def softmax(
     input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None
 ) -> Any:
     """exp(x) divided by its sum along `dim`.
+
+    The result has the input's shape, and its floating dtype or `dtype`.
 
     >>> import chainrule as cr
     >>> cr.softmax(cr.tensor([0., 0.]), dim=0)
@@ -104,14 +109,28 @@ def softmax(
 def softmin(
     input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None
 ) -> Any:
-    """softmax(-x)."""
+    """softmax(-x).
+
+    The result has the input's shape and floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.softmin(cr.tensor([0.0, 0.0]), 0)
+    tensor([0.5000, 0.5000])
+    """
     return softmax(-input, dim, _stacklevel, dtype, axis=axis)
 
 
 def log_softmax(
     input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None
 ) -> Any:
-    """Logarithm of softmax along `dim`: x - log(sum(exp(x)))."""
+    """Logarithm of softmax along `dim`: x - log(sum(exp(x))).
+
+    The result has the input's shape and floating dtype.
+
+    >>> import chainrule as cr
+    >>> cr.log_softmax(cr.tensor([0.0, 0.0]), 0)
+    tensor([-0.6931, -0.6931])
+    """
     x, place, shape = _softmax_arguments("log_softmax", input, dim, axis, dtype)
     y = log_softmax_p(x, axis=place)
     return y if shape else reshape_p(y, shape=())
@@ -121,6 +140,13 @@ def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float =
     """softmax((logits + Gumbel noise) / tau): a differentiable draw from the categorical distribution.
 
     With `hard` the result is one-hot, and its derivative that of the soft draw.
+
+    The result has the shape and floating dtype of `logits`. Jang et al. 2016.
+
+    >>> import chainrule as cr
+    >>> _ = cr.manual_seed(0)
+    >>> cr.nn.functional.gumbel_softmax(cr.zeros(2, 3), hard=True).sum(-1)
+    tensor([1., 1.])
     """
     from .comparison import eq
     from .dropout import uniform_like

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.dtypes import INT64, numpy_dtype
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, TracedValueError, UnsupportedDTypeError
+from ..core.provenance import describe, here
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .extrema import by_dim, nonempty, ordered, pick_p, selecting
@@ -327,9 +328,10 @@ def _no_shape(name: str) -> Any:
     """A rule that says why the operation cannot be staged or batched."""
 
     def refuse(*args: Any, **params: Any) -> Any:
+        code, lasti = here(2)
         raise TracedValueError(
-            f"{name}(): the shape of the result depends on the values, so it can be neither staged nor batched; call "
-            f"it outside of the transformed function"
+            f"{name}() at {describe(code, lasti)}: the shape of the result depends on the values, so it can be neither "
+            f"staged nor batched; call it outside of the transformed function"
         )
 
     return refuse

@@ -264,6 +264,8 @@ ndtr, ndtri, log_ndtr, entr = map(function_of, (ndtr_p, ndtri_p, log_ndtr_p, ent
 def polygamma(n: int, input: Any) -> Any:
     """n-th derivative of the digamma function.
 
+    A tensor of any shape; integers count as the default float.
+
     >>> import chainrule as cr
     >>> cr.polygamma(1, cr.tensor([1.0]))
     tensor([1.6449])
@@ -306,6 +308,8 @@ multigammaln = mvlgamma
 @shown_as("DistBackward0")
 def dist(input: Any, other: Any, p: float = 2) -> Any:
     """p-norm of input - other.
+
+    Shapes broadcast; floating or complex dtypes; the result is 0-d and real.
 
     >>> import chainrule as cr
     >>> cr.dist(cr.tensor([0.0, 3.0]), cr.tensor([4.0, 0.0]))

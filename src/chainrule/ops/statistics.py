@@ -192,6 +192,8 @@ def std(
 ) -> Any:
     """Standard deviation over `dim`: the square root of `var`. Where it is 0, its gradient is 0.
 
+    Floating or complex dtypes; the result is real, without the dimensions `dim`.
+
     >>> import chainrule as cr
     >>> cr.std(cr.tensor([1., 2., 3.]))
     tensor(1.)
@@ -215,6 +217,8 @@ def var_mean(
 ) -> tuple:
     """(variance, mean) over `dim`; see `var`.
 
+    Floating or complex dtypes; both without the dimensions `dim`.
+
     >>> import chainrule as cr
     >>> cr.var_mean(cr.tensor([1.0, 3.0]))
     (tensor(2.), tensor(2.))
@@ -233,6 +237,8 @@ def std_mean(
     keepdims: Any = None,
 ) -> tuple:
     """(standard deviation, mean) over `dim`; see `std`.
+
+    Floating or complex dtypes; both without the dimensions `dim`.
 
     >>> import chainrule as cr
     >>> cr.std_mean(cr.tensor([1.0, 3.0]))
@@ -377,6 +383,8 @@ def cov(input: Any, *, correction: float = 1, fweights: Any = None, aweights: An
             [-2.,  2.]])
     """
     x = _variables("cov", input)
+    from .indexing import concrete_or_none
+
     rows, n = raw_shape(x)
     dtype = raw_dtype(x)
     weights = None
@@ -388,6 +396,9 @@ def cov(input: Any, *, correction: float = 1, fweights: Any = None, aweights: An
         if (name == "fweights") == is_inexact(raw_dtype(w)):
             kind = "integral" if name == "fweights" else "floating point"
             raise DTypeError(f"cov(): expected {name} to have {kind} dtype but got {raw_dtype(w)}")
+        known = concrete_or_none(w)
+        if known is not None and (known < 0).any():
+            raise ArgumentError(f"cov(): {name} cannot be negative, but its least is {known.min()}")
         w = cast_p(w, dtype=dtype)
         weights = w if weights is None else weights * w
     if weights is None:

@@ -10,7 +10,7 @@ import numpy as np
 from ..core import eager
 from ..core.eager import register_alias
 from ..core.errors import ArgumentError, DimensionError, DTypeError, ShapeError
-from ..core.provenance import here
+from ..core.exits import left
 from ..core.state import state
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
@@ -226,6 +226,8 @@ view_as_complex_p = linear(
 def detach(input: Any) -> Any:
     """The same memory outside of the graph: no gradient flows through.
 
+    Shape and dtype stay.
+
     >>> import chainrule as cr
     >>> x = cr.tensor([1.0], requires_grad=True)
     >>> (x * 2).detach().requires_grad
@@ -238,7 +240,7 @@ def detach(input: Any) -> Any:
         return out
     out = wrap(input._data if state.stage is None else state.stage.lift(input))
     register_alias(out, input)
-    out._why_cut = ("detach", *here(2))
+    out._why_cut = ("detach", *left("detach", (input._node,)))
     return out
 
 
@@ -321,11 +323,18 @@ def adjoint(input: Any) -> Any:
     return mH(input)
 
 
-def flip(input: Any, *dims: Any, axis: Any = None) -> Any:
-    """Elements in reverse order along `dims` (a copy, as in PyTorch)."""
-    given = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
-    if axis is not None:
-        given = (axis,) if isinstance(axis, int) else axis
+def flip(input: Any, *positions: Any, dims: Any = None, axis: Any = None) -> Any:
+    """Elements in reverse order along `dims`, given as numbers or one sequence (a copy, as in PyTorch).
+
+    >>> import chainrule as cr
+    >>> cr.flip(cr.tensor([[1, 2], [3, 4]]), dims=(0, 1))
+    tensor([[4, 3],
+            [2, 1]])
+    """
+    given = positions[0] if len(positions) == 1 and isinstance(positions[0], (tuple, list)) else positions
+    named = dims if axis is None else axis
+    if named is not None:
+        given = (named,) if isinstance(named, int) else named
     ndim = len(raw_shape(input))
     canonical = [canonical_dim(int(d), ndim) for d in given]
     if len(set(canonical)) != len(canonical):
@@ -335,6 +344,8 @@ def flip(input: Any, *dims: Any, axis: Any = None) -> Any:
 
 def fliplr(input: Any) -> Any:
     """Columns in reverse order.
+
+    A tensor of 2 or more dimensions and any dtype.
 
     >>> import chainrule as cr
     >>> cr.fliplr(cr.tensor([[1, 2]]))
@@ -376,6 +387,8 @@ def roll(input: Any, shifts: Any, dims: Any = None, *, axis: Any = None) -> Any:
     given = (dims,) if isinstance(dims, (int, np.integer)) else tuple(dims)
     if len(given) != len(moves):
         raise ShapeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(given)}")
+    if given and not shape:
+        raise DimensionError(f"roll: Dimension specified as {given[0]} but tensor has no dimensions")
     canonical = tuple([canonical_dim(int(d), len(shape)) for d in given])
     return roll_p(input, shifts=tuple([int(s) for s in moves]), dims=canonical)
 
@@ -407,10 +420,24 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
     return flip_p(input, dims=tuple(sorted((a, b))) if k else ())
 
 
+def _owner(x: Any) -> tuple[Any, int]:
+    """The tensor that stands for x's memory, and where x starts in it."""
+    data = getattr(x, "_data", None)
+    if type(x) is not Tensor or type(data) is not np.ndarray:
+        return x, 0
+    base = x._base
+    if type(base) is Tensor and type(base._data) is np.ndarray and base._data.flags.c_contiguous:
+        step = data.__array_interface__["data"][0] - base._data.__array_interface__["data"][0]
+        if base._data.dtype == data.dtype and 0 <= step < max(base._data.nbytes, 1):
+            return base, step // data.itemsize
+    return x, 0
+
+
 def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     """Element (i, j, ..) is number storage_offset + i stride[0] + j stride[1] + .. of `input` in row-major order.
 
-    For a contiguous tensor that is a view, and PyTorch's meaning; one that is not contiguous is copied first.
+    For a contiguous tensor that is a view; of a view of one, that is a view of its base by steps in the base's memory,
+    as in PyTorch (with the offset of the view itself by default). Other tensors that are not contiguous are copied.
 
     >>> import chainrule as cr
     >>> cr.as_strided(cr.arange(4), (2, 2), (1, 1))
@@ -418,7 +445,8 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
             [1, 2]])
     """
     sizes, steps = tuple([int(n) for n in size]), tuple([int(s) for s in stride])
-    offset, numel = int(storage_offset or 0), prod(raw_shape(input))
+    input, start = _owner(input)
+    offset, numel = int(start if storage_offset is None else storage_offset), prod(raw_shape(input))
     if len(sizes) != len(steps):
         raise ShapeError(f"mismatch in length of strides and shape: {len(steps)} strides, {len(sizes)} sizes")
     if any(s < 0 for s in steps) or any(n < 0 for n in sizes) or offset < 0:

@@ -11,7 +11,6 @@ from ..core.dtypes import default, is_inexact, numpy_dtype
 from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape, wrap
-from .einsum import conj
 from .fourier import fft, fit_p, ifft, irfft, rfft
 from .kits import linear
 from .shape import broadcast_to_p, permute_p, reshape_p
@@ -48,24 +47,52 @@ def hann_window(window_length: int, periodic: bool = True, **options: Any) -> An
 def hamming_window(
     window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, **options: Any
 ) -> Any:
-    """w_k = alpha - beta cos(2 pi k / (N - 1))."""
+    """w_k = alpha - beta cos(2 pi k / (N - 1)).
+
+    A 1-D tensor of `window_length` elements in the default float, or `dtype`; periodic unless periodic=False.
+
+    >>> import chainrule as cr
+    >>> cr.hamming_window(4)
+    tensor([0.0800, 0.5400, 1.0000, 0.5400])
+    """
     cosine = lambda k, m: alpha - beta * np.cos(2 * pi * k / m)
     return _window("hamming_window", window_length, periodic, cosine, options)
 
 
 def blackman_window(window_length: int, periodic: bool = True, **options: Any) -> Any:
-    """w_k = 0.42 - 0.5 cos(2 pi k / (N - 1)) + 0.08 cos(4 pi k / (N - 1))."""
+    """w_k = 0.42 - 0.5 cos(2 pi k / (N - 1)) + 0.08 cos(4 pi k / (N - 1)).
+
+    A 1-D tensor of `window_length` elements in the default float, or `dtype`; periodic unless periodic=False.
+
+    >>> import chainrule as cr
+    >>> cr.blackman_window(4).abs()
+    tensor([1.3878e-17, 3.4000e-01, 1.0000e+00, 3.4000e-01])
+    """
     cosines = lambda k, m: 0.42 - 0.5 * np.cos(2 * pi * k / m) + 0.08 * np.cos(4 * pi * k / m)
     return _window("blackman_window", window_length, periodic, cosines, options)
 
 
 def bartlett_window(window_length: int, periodic: bool = True, **options: Any) -> Any:
-    """Triangle: w_k = 1 - |2 k / (N - 1) - 1|."""
+    """Triangle: w_k = 1 - |2 k / (N - 1) - 1|.
+
+    A 1-D tensor of `window_length` elements in the default float, or `dtype`; periodic unless periodic=False.
+
+    >>> import chainrule as cr
+    >>> cr.bartlett_window(5, periodic=False)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000])
+    """
     return _window("bartlett_window", window_length, periodic, lambda k, m: 1 - np.abs(2 * k / m - 1), options)
 
 
 def kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0, **options: Any) -> Any:
-    """w_k = I0(beta sqrt(1 - (2 k / (N - 1) - 1)^2)) / I0(beta), with the modified Bessel function I0."""
+    """w_k = I0(beta sqrt(1 - (2 k / (N - 1) - 1)^2)) / I0(beta), with the modified Bessel function I0.
+
+    A 1-D tensor of `window_length` elements in the default float, or `dtype`; periodic unless periodic=False.
+
+    >>> import chainrule as cr
+    >>> cr.kaiser_window(3, periodic=False, beta=2.0)
+    tensor([0.4387, 1.0000, 0.4387])
+    """
     bessel = lambda k, m: np.i0(beta * np.sqrt(np.maximum(0, 1 - (2 * k / m - 1) ** 2))) / np.i0(beta)
     return _window("kaiser_window", window_length, periodic, bessel, options)
 
@@ -244,6 +271,8 @@ def istft(
         )
     if onesided and return_complex:
         raise ArgumentError("Cannot have onesided output if window or input is complex; write onesided=False")
+    if window is not None and raw_dtype(window).kind == "c" and not return_complex:
+        raise ArgumentError("Complex windows are incompatible with return_complex=False; write return_complex=True")
     real = np.dtype(f"f{dtype.itemsize // 2}")
     hop, window = _framing("istft", n_fft, hop_length, win_length, window, dtype if return_complex else real)
     norm = "ortho" if normalized else "backward"
@@ -255,7 +284,7 @@ def istft(
     count = shape[-1]
     full = n_fft + hop * (count - 1)
     signal = overlap_p(frames * window, length=full, hop=hop)
-    weights = broadcast_to_p(window * conj(window), shape=(count, n_fft))
+    weights = broadcast_to_p(window * window, shape=(count, n_fft))
     envelope = overlap_p(weights, length=full, hop=hop)
     start = n_fft // 2 if center else 0
     stop = full if length is None and not center else full - n_fft // 2 if length is None else min(start + length, full)

@@ -39,6 +39,16 @@ class Adam(_Moments):
     """Adam (Kingma and Ba 2015), with weight decay added to the gradient unless decoupled_weight_decay.
 
     p <- p - lr mhat / (sqrt(vhat) + eps), with the bias-corrected moments mhat and vhat.
+
+    Parameters of any shape, floating or complex.
+
+    >>> import chainrule as cr
+    >>> p = cr.tensor([1.0], requires_grad=True)
+    >>> optimizer = cr.optim.Adam([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.detach()
+    tensor([0.9000])
     """
 
     decoupled = False
@@ -85,7 +95,18 @@ class Adam(_Moments):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+
+    Parameters of any shape, floating or complex.
+
+    >>> import chainrule as cr
+    >>> p = cr.tensor([1.0], requires_grad=True)
+    >>> optimizer = cr.optim.AdamW([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.detach()
+    tensor([0.8990])
+    """
 
     decoupled = True
 
@@ -103,7 +124,18 @@ class AdamW(Adam):
 
 
 class Adamax(_Moments):
-    """Adam with the infinity norm in place of the second moment (Kingma and Ba 2015, section 7)."""
+    """Adam with the infinity norm in place of the second moment (Kingma and Ba 2015, section 7).
+
+    Parameters of any shape, floating or complex.
+
+    >>> import chainrule as cr
+    >>> p = cr.tensor([1.0], requires_grad=True)
+    >>> optimizer = cr.optim.Adamax([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.detach()
+    tensor([0.9000])
+    """
 
     def __init__(
         self,
@@ -134,7 +166,18 @@ class Adamax(_Moments):
 
 
 class NAdam(_Moments):
-    """Adam with Nesterov momentum (Dozat 2016)."""
+    """Adam with Nesterov momentum (Dozat 2016).
+
+    Parameters of any shape, floating or complex.
+
+    >>> import chainrule as cr
+    >>> p = cr.tensor([1.0], requires_grad=True)
+    >>> optimizer = cr.optim.NAdam([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.detach()
+    tensor([0.8944])
+    """
 
     def __init__(
         self,
@@ -178,7 +221,18 @@ class NAdam(_Moments):
 
 
 class RAdam(_Moments):
-    """Adam with a rectified adaptive rate (Liu et al. 2020)."""
+    """Adam with a rectified adaptive rate (Liu et al. 2020).
+
+    Parameters of any shape, floating or complex.
+
+    >>> import chainrule as cr
+    >>> p = cr.tensor([1.0], requires_grad=True)
+    >>> optimizer = cr.optim.RAdam([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.detach()
+    tensor([0.8000])
+    """
 
     def __init__(
         self,

@@ -15,7 +15,18 @@ def _full_like(p: Any, value: float) -> Any:
 
 
 class Adagrad(Optimizer):
-    """p <- p - lr / (1 + (t - 1) lr_decay) g / (sqrt(sum of g^2) + eps) (Duchi et al. 2011)."""
+    """p <- p - lr / (1 + (t - 1) lr_decay) g / (sqrt(sum of g^2) + eps) (Duchi et al. 2011).
+
+    Parameters of any shape, floating or complex.
+
+    >>> import chainrule as cr
+    >>> p = cr.tensor([1.0], requires_grad=True)
+    >>> optimizer = cr.optim.Adagrad([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.detach()
+    tensor([0.9000])
+    """
 
     def __init__(
         self,
@@ -54,7 +65,18 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Steps scaled by the ratio of running RMS of past steps and of gradients (Zeiler 2012)."""
+    """Steps scaled by the ratio of running RMS of past steps and of gradients (Zeiler 2012).
+
+    Parameters of any shape, floating or complex.
+
+    >>> import chainrule as cr
+    >>> p = cr.tensor([1.0], requires_grad=True)
+    >>> optimizer = cr.optim.Adadelta([p], lr=10.0)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.detach()
+    tensor([0.9684])
+    """
 
     def __init__(
         self,
@@ -90,7 +112,18 @@ class Adadelta(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """p <- p - lr g / (sqrt(running mean of g^2) + eps), optionally centred and with momentum (Hinton 2012)."""
+    """p <- p - lr g / (sqrt(running mean of g^2) + eps), optionally centred and with momentum (Hinton 2012).
+
+    Parameters of any shape, floating or complex.
+
+    >>> import chainrule as cr
+    >>> p = cr.tensor([1.0], requires_grad=True)
+    >>> optimizer = cr.optim.RMSprop([p], lr=0.01)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.detach()
+    tensor([0.9000])
+    """
 
     def __init__(
         self,
@@ -138,7 +171,18 @@ class RMSprop(Optimizer):
 
 
 class Rprop(Optimizer):
-    """Steps that grow while the gradient keeps its sign and shrink when it turns (Riedmiller and Braun 1993)."""
+    """Steps that grow while the gradient keeps its sign and shrink when it turns (Riedmiller and Braun 1993).
+
+    Parameters of any shape, floating or complex.
+
+    >>> import chainrule as cr
+    >>> p = cr.tensor([1.0], requires_grad=True)
+    >>> optimizer = cr.optim.Rprop([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.detach()
+    tensor([0.9000])
+    """
 
     def __init__(
         self,
@@ -171,7 +215,18 @@ class Rprop(Optimizer):
 
 
 class ASGD(Optimizer):
-    """SGD with an average `ax` of the parameters over time (Polyak and Juditsky 1992)."""
+    """SGD with an average `ax` of the parameters over time (Polyak and Juditsky 1992).
+
+    Parameters of any shape, floating or complex.
+
+    >>> import chainrule as cr
+    >>> p = cr.tensor([1.0], requires_grad=True)
+    >>> optimizer = cr.optim.ASGD([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.detach()
+    tensor([0.8000])
+    """
 
     def __init__(
         self,

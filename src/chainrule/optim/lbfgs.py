@@ -109,7 +109,23 @@ def strong_wolfe(
 
 
 class LBFGS(Optimizer):
-    """Quasi-Newton steps from the last `history_size` changes of gradient; step(closure) makes up to max_iter."""
+    """Quasi-Newton steps from the last `history_size` changes of gradient; step(closure) makes up to max_iter.
+
+    Parameters of any shape and one floating dtype. Nocedal and Wright 2006, chapter 7.
+
+    >>> import chainrule as cr
+    >>> p = cr.tensor([3.0], requires_grad=True)
+    >>> optimizer = cr.optim.LBFGS([p], line_search_fn="strong_wolfe")
+    >>> def closure():
+    ...     optimizer.zero_grad()
+    ...     loss = ((p - 1) ** 2).sum()
+    ...     loss.backward()
+    ...     return loss
+    ...
+    >>> _ = optimizer.step(closure)
+    >>> p.detach()
+    tensor([1.])
+    """
 
     def __init__(
         self,
@@ -217,7 +233,7 @@ class LBFGS(Optimizer):
                             p.copy_(wrap(x))
                     return value, found
 
-                loss, g, t, used = strong_wolfe(evaluate, t, d, loss, g, slope)
+                loss, g, t, used = strong_wolfe(evaluate, t, d, loss, g, slope, most=group["max_eval"] - evals)
                 self._move(t, d)
                 flat = np.abs(g).max() <= group["tolerance_grad"]
             else:

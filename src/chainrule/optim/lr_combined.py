@@ -13,7 +13,16 @@ from .optimizer import Optimizer
 
 
 class SequentialLR(LRScheduler):
-    """Several schedules one after another, changing at the milestones."""
+    """Several schedules one after another, changing at the milestones.
+
+    >>> import chainrule as cr
+    >>> optimizer = cr.optim.SGD([cr.zeros(1, requires_grad=True)], lr=1.0)
+    >>> warm = cr.optim.lr_scheduler.ConstantLR(optimizer, factor=0.1, total_iters=2)
+    >>> decay = cr.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> schedule = cr.optim.lr_scheduler.SequentialLR(optimizer, [warm, decay], milestones=[2])
+    >>> schedule.get_last_lr()
+    [0.1]
+    """
 
     def __init__(
         self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1
@@ -65,7 +74,17 @@ class SequentialLR(LRScheduler):
 
 
 class ChainedScheduler(LRScheduler):
-    """Several schedules applied together at every step."""
+    """Several schedules applied together at every step.
+
+    >>> import chainrule as cr
+    >>> optimizer = cr.optim.SGD([cr.zeros(1, requires_grad=True)], lr=1.0)
+    >>> parts = [cr.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5) for _ in range(2)]
+    >>> schedule = cr.optim.lr_scheduler.ChainedScheduler(parts)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.25]
+    """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         if not schedulers:
@@ -90,7 +109,16 @@ class ChainedScheduler(LRScheduler):
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """Times factor when a metric has not improved for `patience` steps."""
+    """Times factor when a metric has not improved for `patience` steps.
+
+    >>> import chainrule as cr
+    >>> optimizer = cr.optim.SGD([cr.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = cr.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, factor=0.5)
+    >>> schedule.step(1.0)
+    >>> schedule.step(1.0)
+    >>> schedule.get_last_lr()
+    [0.5]
+    """
 
     def __init__(
         self,

@@ -11,7 +11,16 @@ from .optimizer import Optimizer
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """Cosine annealing that starts anew after T_0 epochs, then after T_mult times as many each time."""
+    """Cosine annealing that starts anew after T_0 epochs, then after T_mult times as many each time.
+
+    >>> import chainrule as cr
+    >>> optimizer = cr.optim.SGD([cr.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = cr.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=2)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.5]
+    """
 
     def __init__(
         self,
@@ -61,7 +70,16 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
 
 class CyclicLR(LRScheduler):
-    """Between base_lr and max_lr, up and down, batch by batch (Smith 2017)."""
+    """Between base_lr and max_lr, up and down, batch by batch (Smith 2017).
+
+    >>> import chainrule as cr
+    >>> optimizer = cr.optim.SGD([cr.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
+    >>> schedule = cr.optim.lr_scheduler.CyclicLR(optimizer, base_lr=0.5, max_lr=1.0, step_size_up=2)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.75]
+    """
 
     def __init__(
         self,
@@ -128,7 +146,14 @@ class CyclicLR(LRScheduler):
 
 
 class OneCycleLR(LRScheduler):
-    """One rise to max_lr and a long fall, batch by batch (Smith and Topin 2019)."""
+    """One rise to max_lr and a long fall, batch by batch (Smith and Topin 2019).
+
+    >>> import chainrule as cr
+    >>> optimizer = cr.optim.SGD([cr.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
+    >>> schedule = cr.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
+    >>> [round(r, 3) for r in schedule.get_last_lr()]
+    [0.04]
+    """
 
     def __init__(
         self,

@@ -9,7 +9,18 @@ from .optimizer import Optimizer, check, counter, number, zeros_like
 
 
 class Adafactor(Optimizer):
-    """Second moments kept as row and column means; steps relative to the parameter's own size, and clipped."""
+    """Second moments kept as row and column means; steps relative to the parameter's own size, and clipped.
+
+    Parameters of any shape, floating. Shazeer and Stern 2018.
+
+    >>> import chainrule as cr
+    >>> p = cr.tensor([1.0], requires_grad=True)
+    >>> optimizer = cr.optim.Adafactor([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> bool(p < 1)
+    True
+    """
 
     def __init__(
         self,
@@ -71,7 +82,18 @@ class Adafactor(Optimizer):
 
 
 class Muon(Optimizer):
-    """Momentum whose matrix is replaced by the nearest orthogonal one, through Newton-Schulz iterations; 2-D only."""
+    """Momentum whose matrix is replaced by the nearest orthogonal one, through Newton-Schulz iterations; 2-D only.
+
+    Parameters are matrices, floating. Jordan 2024.
+
+    >>> import chainrule as cr
+    >>> p = cr.eye(2).requires_grad_()
+    >>> optimizer = cr.optim.Muon([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> bool(p[0, 0] < 1)
+    True
+    """
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from functools import wraps
 from itertools import chain
 from typing import Any
 
@@ -29,9 +30,9 @@ def counter(value: float = 0.0) -> Tensor:
 
 
 def number(t: Any) -> Any:
-    """A counter's value: a Python float, or the tensor itself while the step is staged."""
+    """A counter's value: a Python float, or while the step is staged a float64 tensor, as exact as that."""
     data = t._data if isinstance(t, Tensor) else t
-    return float(data) if isinstance(data, (np.ndarray, np.generic, float, int)) else t
+    return float(data) if isinstance(data, (np.ndarray, np.generic, float, int)) else t.double()
 
 
 def check(name: str, value: Any, fits: bool) -> None:
@@ -40,8 +41,57 @@ def check(name: str, value: Any, fits: bool) -> None:
         raise ValueError(f"Invalid {name}: {value}")
 
 
+def _with_hooks(step: Callable) -> Callable:
+    """A step() that runs the step hooks, also where a subclass overrides it; once where it calls its base's."""
+
+    @wraps(step)
+    def run(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if self._stepping:
+            return step(self, *args, **kwargs)
+        self._stepping = True
+        try:
+            given: tuple = (self, *args)
+            for hook in list(self._pre_hooks.values()):
+                found = hook(self, given, kwargs)
+                if found is not None:
+                    given, kwargs = found
+            result = step(*given, **kwargs)
+            for hook in list(self._post_hooks.values()):
+                hook(self, given, kwargs)
+            self._opt_called = True
+            return result
+        finally:
+            self._stepping = False
+
+    return run
+
+
 class Optimizer:
-    """Base of all optimisers: `params` is an iterable of tensors, of (name, tensor) pairs, or of dicts (groups)."""
+    """Base of all optimisers: `params` is an iterable of tensors, of (name, tensor) pairs, or of dicts (groups).
+
+    >>> import chainrule as cr
+    >>> class Plain(cr.optim.Optimizer):
+    ...     @cr.no_grad()
+    ...     def step(self, closure=None):
+    ...         for group in self.param_groups:
+    ...             for p in group["params"]:
+    ...                 p -= group["lr"] * p.grad
+    ...
+    >>> p = cr.tensor([1.0], requires_grad=True)
+    >>> optimizer = Plain([p], {"lr": 0.1})
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.detach()
+    tensor([0.8000])
+    """
+
+    _stepping = False  # inside of step(): a base's step() runs no hooks of its own
+    _opt_called = False  # has step() been called? Schedulers ask
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "step" in cls.__dict__:
+            cls.step = _with_hooks(cls.__dict__["step"])
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -122,12 +172,9 @@ class Optimizer:
                     p.grad = p.grad.detach()
                     p.grad.zero_()
 
+    @_with_hooks
     def step(self, closure: Callable | None = None) -> Any:
         """Move every parameter that has a gradient; `closure`, if given, computes the loss anew and returns it."""
-        for hook in list(self._pre_hooks.values()):
-            found = hook(self, (closure,), {})
-            if found is not None:
-                closure = found[0][0]
         loss = None
         if closure is not None:
             with enable_grad():
@@ -135,8 +182,6 @@ class Optimizer:
         with no_grad():
             for group in self.param_groups:
                 self._update_group(group)
-        for hook in list(self._post_hooks.values()):
-            hook(self, (closure,), {})
         return loss
 
     def _update_group(self, group: dict[str, Any]) -> None:
@@ -198,6 +243,7 @@ class Optimizer:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over settings and state that state_dict() gave for the same parameter groups."""
+        self._opt_called = True  # elsewhere, before its state was saved
         given = dict(state_dict)
         for hook in self._load_pre_hooks.values():
             new = hook(self, given)

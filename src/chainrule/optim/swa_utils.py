@@ -17,12 +17,26 @@ from .optimizer import Optimizer
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Callable:
-    """The update decay * average + (1 - decay) * parameter."""
+    """The update decay * average + (1 - decay) * parameter.
+
+    For two tensors of one shape, and the number of models before.
+
+    >>> import chainrule as cr
+    >>> cr.optim.swa_utils.get_ema_avg_fn(0.5)(cr.tensor(1.0), cr.tensor(3.0), 1)
+    tensor(2.)
+    """
     return lambda average, value, n: decay * average + (1 - decay) * value
 
 
 def get_swa_avg_fn() -> Callable:
-    """The update of a plain mean over `n` earlier models."""
+    """The update of a plain mean over `n` earlier models.
+
+    For two tensors of one shape.
+
+    >>> import chainrule as cr
+    >>> cr.optim.swa_utils.get_swa_avg_fn()(cr.tensor(1.0), cr.tensor(3.0), 1)
+    tensor(2.)
+    """
     return lambda average, value, n: average + (value - average) / (n + 1)
 
 
@@ -35,19 +49,47 @@ def _multi(function: Callable) -> Callable:
 
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable:
-    """get_ema_avg_fn on lists, in place."""
+    """get_ema_avg_fn on lists, in place.
+
+    The lists hold tensors of the same shapes.
+
+    >>> import chainrule as cr
+    >>> a = [cr.tensor(1.0)]
+    >>> cr.optim.swa_utils.get_ema_multi_avg_fn(0.5)(a, [cr.tensor(3.0)], 1)
+    >>> a
+    [tensor(2.)]
+    """
     if not 0.0 <= decay <= 1.0:
         raise ValueError(f"Invalid decay value {decay} provided. Please provide a value in [0,1] range.")
     return _multi(get_ema_avg_fn(decay))
 
 
 def get_swa_multi_avg_fn() -> Callable:
-    """get_swa_avg_fn on lists, in place."""
+    """get_swa_avg_fn on lists, in place.
+
+    The lists hold tensors of the same shapes.
+
+    >>> import chainrule as cr
+    >>> a = [cr.tensor(1.0)]
+    >>> cr.optim.swa_utils.get_swa_multi_avg_fn()(a, [cr.tensor(3.0)], 1)
+    >>> a
+    [tensor(2.)]
+    """
     return _multi(get_swa_avg_fn())
 
 
 class AveragedModel(Module):
-    """A copy of `model` whose parameters are running averages; call update_parameters(model) as training goes on."""
+    """A copy of `model` whose parameters are running averages; call update_parameters(model) as training goes on.
+
+    Parameters keep their shapes and dtypes. Izmailov et al. 2018.
+
+    >>> import chainrule as cr
+    >>> model = cr.nn.Linear(1, 1)
+    >>> average = cr.optim.swa_utils.AveragedModel(model)
+    >>> average.update_parameters(model)
+    >>> average.n_averaged
+    tensor(1)
+    """
 
     def __init__(
         self,
@@ -92,7 +134,16 @@ class AveragedModel(Module):
 
 
 def update_bn(loader: Iterable, model: Module, device: Any = None) -> None:
-    """Recompute the running statistics of batch norm layers over a loader."""
+    """Recompute the running statistics of batch norm layers over a loader.
+
+    The loader gives tensors, or sequences that begin with one, in the shape that the model takes.
+
+    >>> import chainrule as cr
+    >>> model = cr.nn.BatchNorm1d(1)
+    >>> cr.optim.swa_utils.update_bn([cr.tensor([[1.0], [3.0]])], model)
+    >>> model.running_mean
+    tensor([2.])
+    """
     layers = [m for m in model.modules() if hasattr(m, "running_mean") and m.running_mean is not None]
     if not layers:
         return
@@ -111,7 +162,16 @@ def update_bn(loader: Iterable, model: Module, device: Any = None) -> None:
 
 
 class SWALR(LRScheduler):
-    """Anneals every group's rate to swa_lr over anneal_epochs, and keeps it there."""
+    """Anneals every group's rate to swa_lr over anneal_epochs, and keeps it there.
+
+    >>> import chainrule as cr
+    >>> optimizer = cr.optim.SGD([cr.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = cr.optim.swa_utils.SWALR(optimizer, swa_lr=0.5, anneal_epochs=1)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.5]
+    """
 
     def __init__(
         self,

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import warnings
 from math import prod
+from sys import _getframe
 from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import dtype, from_numpy_dtype
-from ..core.errors import GraphError, TracedValueError
+from ..core.dtypes import dtype, from_numpy_dtype, is_inexact
+from ..core.errors import DTypeError, GraphError, TracedValueError
+from ..core.exits import left
+from ..core.provenance import describe, here
 from ..core.state import state
 from ..core.tape import Accumulate, Select, shown
 from ..core.value import Tensor, Tracer, raw_dtype, raw_shape
 
 
 class Size(tuple):
-    """A shape: a tuple of ints that prints as torch.Size([2, 3])."""
+    """A shape: a tuple of ints that prints as torch.Size([2, 3]).
+
+    Slices and sums of shapes are shapes.
+
+    >>> import chainrule as cr
+    >>> shape = cr.zeros(2, 3).shape
+    >>> shape, shape.numel(), shape[1:]
+    (torch.Size([2, 3]), 6, torch.Size([3]))
+    """
 
     __slots__ = ()
 
@@ -35,7 +47,12 @@ class Size(tuple):
 
 
 class device:  # noqa: N801 (PyTorch's name)
-    """Where a tensor lives; 'cpu' here."""
+    """Where a tensor lives; 'cpu' here.
+
+    >>> import chainrule as cr
+    >>> cr.device("cpu"), cr.zeros(2).device.type
+    (device(type='cpu'), 'cpu')
+    """
 
     __slots__ = ("index", "type")
 
@@ -75,10 +92,12 @@ def concrete(x: Tensor, what: str) -> np.ndarray:
     raw = x
     while isinstance(raw, Tensor):
         if isinstance(raw, Tracer) and not getattr(raw._trace, "transparent", False):
+            code, lasti = here(2)
+            around = getattr(raw._trace, "name", "a transformation")
             raise TracedValueError(
-                f"{what} needs a concrete value, but this tensor of shape {raw_shape(x)} is being transformed "
-                f"({type(raw).__name__}). Use where(condition, a, b) or the control-flow functions instead of Python's "
-                f"if and while, and keep values as tensors inside the function."
+                f"{what} at {describe(code, lasti)} needs a concrete value, but this tensor of shape {raw_shape(x)} "
+                f"is one of many inside {around}. Write where(condition, a, b), func.cond, func.while_loop or "
+                f"func.scan instead of Python's if and while, and keep values as tensors inside the function."
             )
         raw = raw._data
     if not isinstance(raw, (np.ndarray, np.generic)):
@@ -89,7 +108,7 @@ def concrete(x: Tensor, what: str) -> np.ndarray:
 def refuse_to_lose(x: Any, what: str) -> None:
     """Refuse to hand out bare numbers while a derivative of `x`, at any level, would be lost with them."""
     while isinstance(x, Tensor):
-        if x._node is not None:
+        if x._node is not None and state.grad_enabled:
             raise GraphError(f"Can't call {what} on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if getattr(x, "_tangent", None) is not None:
             raise GraphError(
@@ -101,6 +120,15 @@ def refuse_to_lose(x: Any, what: str) -> None:
 
 Tensor.shape = property(lambda self: Size(self._data.shape), doc="Sizes of the dimensions.")  # type: ignore[attr-defined]
 Tensor.ndim = property(lambda self: len(self._data.shape), doc="Number of dimensions.")  # type: ignore[attr-defined]
+
+
+def _real(number: Any, name: str) -> Any:
+    """The number without its imaginary part, if that is zero."""
+    if not isinstance(number, complex):
+        return number
+    if number.imag:
+        raise DTypeError(f"value cannot be converted to type {name} without overflow: {number}; take x.real first")
+    return number.real
 
 
 class TensorAttributes:
@@ -146,7 +174,17 @@ class TensorAttributes:
             return node.grad
         if node is not None:
             meta = node.meta
-            return meta.retain[0] if meta is not None and meta.retain is not None else None
+            if meta is not None and meta.retain is not None:
+                return meta.retain[0]
+            if not _getframe(1).f_globals.get("__name__", "").startswith("chainrule."):
+                warnings.warn(
+                    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+                    "won't be populated during autograd.backward(). Write y.retain_grad() before backward() if you "
+                    "want it to be.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            return None
         return self._grad
 
     @grad.setter
@@ -251,7 +289,11 @@ class TensorAttributes:
         return concrete(self, "data_ptr()").__array_interface__["data"][0]
 
     def is_contiguous(self: Any, memory_format: Any = None) -> bool:
-        """Do the elements lie in row-major order without gaps?"""
+        """Do the elements lie in row-major order without gaps, or, given channels_last, in that order?"""
+        if memory_format is not None:
+            from .layouts import is_in_format
+
+            return is_in_format(self, memory_format)
         raw = self._data
         return raw.flags.c_contiguous if isinstance(raw, np.ndarray) else True
 
@@ -266,6 +308,8 @@ class TensorAttributes:
     def item(self: Any) -> Any:
         """The only element, as a Python number."""
         data = concrete(self, "item()")
+        if self._node is not None:
+            left("item", (self._node,))
         if data.size != 1:
             raise GraphError(
                 f"a Tensor with {data.size} elements cannot be converted to Scalar; shape {tuple(data.shape)}. Index "
@@ -275,12 +319,16 @@ class TensorAttributes:
 
     def tolist(self: Any) -> Any:
         """Nested lists of Python numbers."""
+        if self._node is not None:
+            left("tolist", (self._node,))
         return concrete(self, "tolist()").tolist()
 
     def numpy(self: Any, *, force: bool = False) -> np.ndarray:
-        """The NumPy array, sharing memory. Refused while the tensor requires grad or carries a tangent, unless force=True."""
+        """The array, sharing memory. Refused, unless force=True, while the tensor requires grad or has a tangent."""
         if not force:
             refuse_to_lose(self, "numpy()")
+        if self._node is not None:
+            left("numpy", (self._node,))
         return np.asarray(concrete(self, "numpy()"))
 
     def astype(self: Any, dtype: Any, *, copy: bool = True) -> Tensor:
@@ -313,10 +361,10 @@ class TensorAttributes:
         return bool(data.item())
 
     def __float__(self: Any) -> float:
-        return float(self.item())
+        return float(_real(self.item(), "float"))
 
     def __int__(self: Any) -> int:
-        return int(self.item())
+        return int(_real(self.item(), "int"))
 
     def __complex__(self: Any) -> complex:
         return complex(self.item())
@@ -342,6 +390,13 @@ class TensorAttributes:
 
     @data.setter
     def data(self: Any, value: Any) -> None:
+        if not isinstance(value, (Tensor, np.ndarray)):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self._node is not None and not is_inexact(raw_dtype(value)):
+            raise GraphError(
+                "data set to a tensor that requires gradients must be floating point or complex dtype, not "
+                f"{raw_dtype(value)}"
+            )
         if state.stage is not None:
             state.stage.touch(self)
         self.__dict__.pop("_alias", None)  # other memory from here on
@@ -350,6 +405,9 @@ class TensorAttributes:
     def label(self: Any, text: str) -> Tensor:
         """Name this tensor for pictures and traces; returns the tensor itself."""
         self._label = text
+        node = self._node
+        if node is not None:
+            node.needs_meta().notes["label"] = text  # outlives the tensor
         return self
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..core.dtypes import is_inexact
-from ..core.errors import ArgumentTypeError, GraphError, ShapeError
+from ..core.errors import ArgumentError, ArgumentTypeError, GraphError
 from ..core.state import state
 from ..core.tape import Accumulate, Node, Select
 from ..core.value import Tensor, Tracer, raw_dtype, raw_shape, wrap
 from ..core.writes import note_write
-from ..transforms.reverse import sweep
+from ..transforms.reverse import run_posthooks, run_prehooks
+from .attributes import Size
+from .edges import GradientEdge, place_of, run_sweep, spec_of
 
 ndarray = np.ndarray
 ONES = {np.dtype(t): np.ones((), t) for t in ("f4", "f8")}  # a copy takes a tenth of the time of np.ones
@@ -33,12 +37,15 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any, what: str, create: bool) -
     if len(gradients) != len(outputs):
         raise GraphError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
     roots = []
-    for out, given in zip(outputs, gradients, strict=True):
+    for i, (out, given) in enumerate(zip(outputs, gradients, strict=True)):
+        if isinstance(out, GradientEdge):
+            roots.append((place_of(out), _edge_seed(out, given, what, create)))
+            continue
         if not isinstance(out, Tensor):
             raise ArgumentTypeError(f"{what}() takes tensors, not {type(out).__name__}")
         if out._node is None:
             raise GraphError(
-                "element 0 of tensors does not require grad and does not have a grad_fn"
+                f"element {i} of tensors does not require grad and does not have a grad_fn"
                 f"{_why_not(out)}. Write requires_grad=True on the tensors to differentiate by, before computing this."
             )
         shape, dtype = raw_shape(out), raw_dtype(out)
@@ -52,11 +59,7 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any, what: str, create: bool) -
                 raise GraphError("grad can be implicitly created only for real scalar outputs but got a complex one")
             seed: Any = np.ones(shape, dtype)
         else:
-            if raw_shape(given) != shape:
-                raise ShapeError(
-                    f"Mismatch in shape: grad_output[0] has a shape of {raw_shape(given)} and output[0] has a shape of "
-                    f"{shape}. The gradient passed to {what}() must have the output's shape."
-                )
+            _check_seed(given, shape, dtype, i)
             seed = given if isinstance(given, Tensor) else wrap(np.asarray(given))
             if raw_dtype(seed) != dtype:
                 from ..ops.shape import cast_p
@@ -68,6 +71,33 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any, what: str, create: bool) -
             seed = wrap(seed)
         roots.append((out._node, seed))
     return roots
+
+
+def _check_seed(given: Any, shape: tuple, dtype: np.dtype, i: int) -> None:
+    """Refuse a cotangent that is not of its output's shape, or complex where that is real (or the other way round)."""
+    if raw_shape(given) != shape:
+        raise GraphError(
+            f"Mismatch in shape: grad_output[{i}] has a shape of {Size(raw_shape(given))} and output[{i}] has a shape "
+            f"of {Size(shape)}."
+        )
+    if raw_dtype(given).kind == "c" and dtype.kind != "c":
+        raise GraphError(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+            f"grad_output[{i}] has a dtype of {raw_dtype(given)} and output[{i}] has a dtype of {dtype}."
+        )
+
+
+def _edge_seed(edge: GradientEdge, given: Any, what: str, create: bool) -> Any:
+    """The cotangent to start with at a place on the tape."""
+    spec = spec_of(edge)
+    if given is None:
+        if spec is None or prod(spec.shape) != 1:
+            raise GraphError(f"grad can be implicitly created only for scalar outputs: write {what}(edge, gradient)")
+        given = np.ones(spec.shape, spec.dtype)
+    elif spec is not None:
+        _check_seed(given, spec.shape, spec.dtype, 0)
+    seed = given if isinstance(given, Tensor) else wrap(np.asarray(given))
+    return seed if create or type(seed) is not Tensor else seed._data
 
 
 def _why_not(out: Tensor) -> str:
@@ -87,20 +117,30 @@ def backward(
     grad_variables: Any = None,
     inputs: Any = None,
 ) -> None:
-    """Sum of gradients of `tensors` with respect to the leaves, accumulated into their `.grad`."""
-    outputs = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+    """Sum of gradients of `tensors` with respect to the leaves, accumulated into their `.grad`.
+
+    The tensors are 0-d, or `grad_tensors` has a cotangent of the shape of each.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor([1.0, 2.0], requires_grad=True)
+    >>> cr.autograd.backward([(x * x).sum(), x.sum()])
+    >>> x.grad
+    tensor([3., 5.])
+    """
+    outputs = (tensors,) if isinstance(tensors, (Tensor, GradientEdge)) else tuple(tensors)
     roots = _seeds(outputs, grad_tensors if grad_tensors is not None else grad_variables, "backward", create_graph)
     wanted = None
     if inputs is not None:
-        given = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+        given = (inputs,) if isinstance(inputs, (Tensor, GradientEdge)) else tuple(inputs)
         if not given:
             raise GraphError("`inputs` argument to `backward()` cannot be empty.")
         wanted = {}
         for x in given:
-            if x._node is None:
+            place = place_of(x)
+            if place is None:
                 raise GraphError("One of the differentiated Tensors does not require grad")
-            wanted[id(x._node)] = x._node
-    captured, leaves, owned = sweep(
+            wanted[id(place)] = place
+    captured, leaves, owned = run_sweep(
         roots,
         retain=create_graph if retain_graph is None else retain_graph,
         create=create_graph,
@@ -119,7 +159,10 @@ def backward(
 
 
 def accumulate(leaf: Accumulate, ct: Any, create: bool, owned: bool) -> None:
-    """Add a cotangent to a leaf's `.grad` (in place where nothing is recorded), then run its post hooks."""
+    """Add a cotangent to a leaf's `.grad` (in place where nothing is recorded), with the node's hooks around it."""
+    meta = leaf.meta
+    if meta is not None and (meta.prehooks or meta.hooks):
+        ct, owned = run_prehooks(meta, ct, create), False
     old = leaf.grad
     stage = state.stage
     if stage is not None:
@@ -140,10 +183,23 @@ def accumulate(leaf: Accumulate, ct: Any, create: bool, owned: bool) -> None:
     else:
         leaf.grad = old + wrap(ct)
     if leaf.post_hooks:
-        owner = leaf.owner()
-        if owner is not None:
-            for hook in list(leaf.post_hooks.values()):
-                hook(owner)
+        _run_post_hooks(leaf, create)
+    if meta is not None and meta.hooks:
+        run_posthooks(meta, [], ct, create)
+
+
+def _run_post_hooks(leaf: Accumulate, create: bool) -> None:
+    owner = leaf.owner()
+    if owner is None or leaf.post_hooks is None:
+        return
+    before = state.grad_enabled
+    state.set_grad(create)
+    try:
+        for hook in list(leaf.post_hooks.values()):
+            if hook(owner) is not None:
+                raise GraphError("Tensor post accumulate grad hooks should return None.")
+    finally:
+        state.set_grad(before)
 
 
 def grad(
@@ -152,13 +208,31 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple:
-    """Sum of gradients of `outputs` with respect to each of `inputs`; `.grad` is left alone."""
-    outs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
-    given = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    """Sum of gradients of `outputs` with respect to each of `inputs`; `.grad` is left alone.
+
+    The outputs are 0-d, or `grad_outputs` has a cotangent of the shape of each; a tuple in the shapes of `inputs`.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor([1.0, 2.0], requires_grad=True)
+    >>> cr.autograd.grad((x * x).sum(), x)
+    (tensor([2., 4.]),)
+    """
+    outs = (outputs,) if isinstance(outputs, (Tensor, GradientEdge)) else tuple(outputs)
+    given = (inputs,) if isinstance(inputs, (Tensor, GradientEdge)) else tuple(inputs)
+    if not given:
+        raise ArgumentError("grad requires non-empty inputs.")
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for "
+            "other parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
     if materialize_grads:
         if allow_unused is False:
             raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True")
@@ -167,22 +241,29 @@ def grad(
         from ..transforms.func import vmap
 
         seeds = grad_outputs if isinstance(grad_outputs, (tuple, list)) else (grad_outputs,)
-        return vmap(lambda *cts: grad(outs, given, cts, True, create_graph, allow_unused, False, materialize_grads))(
-            *seeds
-        )
+        for i, (ct, out) in enumerate(zip(seeds, outs, strict=False)):
+            if ct is not None and raw_shape(ct)[1:] != raw_shape(out):
+                raise GraphError(
+                    "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                    f"dimension. The others have to be the output's: grad_output[{i}] has a shape of "
+                    f"{Size(raw_shape(ct))} and output[{i}] has a shape of {Size(raw_shape(out))}."
+                )
+        options = {"allow_unused": allow_unused, "materialize_grads": materialize_grads}
+        return vmap(lambda *cts: grad(outs, given, cts, True, create_graph, **options))(*seeds)
     roots = _seeds(outs, grad_outputs, "grad", create_graph)
     wanted = {}
     for x in given:
-        if not isinstance(x, Tensor):
+        if not isinstance(x, (Tensor, GradientEdge)):
             raise ArgumentTypeError(f"grad(): inputs must be tensors, not {type(x).__name__}")
-        if x._node is None:
+        place = place_of(x)
+        if place is None:
             raise GraphError(
                 "One of the differentiated Tensors does not require grad. Write x.requires_grad_() before the "
                 "computation that made the outputs."
             )
-        wanted[id(x._node)] = x._node
+        wanted[id(place)] = place
     lift = _lifter(outs)
-    captured, _, _ = sweep(
+    captured, _, _ = run_sweep(
         roots,
         retain=create_graph if retain_graph is None else retain_graph,
         create=create_graph,
@@ -192,14 +273,19 @@ def grad(
     found: list[Any] = []
     seen: set[int] = set()
     for x in given:
-        ct = captured.get(id(x._node))
+        ct = captured.get(id(place_of(x)))
         if ct is None:
             if not allow_unused:
                 raise GraphError(
                     "One of the differentiated Tensors appears to not have been used in the graph. Set "
                     "allow_unused=True if this is the desired behavior."
                 )
-            found.append(wrap(np.zeros(raw_shape(x), raw_dtype(x))) if materialize_grads else None)
+            if materialize_grads and isinstance(x, GradientEdge):
+                raise GraphError(
+                    "materialize_grads cannot be used when the given input is a GradientEdge: pass the tensor itself"
+                )
+            zero = wrap(np.zeros(raw_shape(x), raw_dtype(x))) if materialize_grads else None
+            found.append(requires_grad_(zero) if zero is not None and create_graph else zero)
             continue
         if not isinstance(ct, Tensor):
             if type(ct) is ndarray and id(ct) in seen:

@@ -9,10 +9,12 @@ from ..core import dtypes
 from ..core.dtypes import as_dtype, from_numpy_dtype, numpy_dtype
 from ..core.errors import ArgumentError, ArgumentTypeError, DeviceError
 from ..core.value import Tensor, raw_dtype
-from ..ops.shape import cast
+from ..ops.shape import cast, contiguous
 from .attributes import CPU
 from .attributes import device as device_type
 from .creation import check_device
+from .layouts import in_format
+from .legacy import Kind
 
 _TYPE_NAMES = {
     "float64": "Double", "float32": "Float", "float16": "Half", "bfloat16": "BFloat16", "complex64": "ComplexFloat",
@@ -44,7 +46,10 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     dtype, device, other = kwargs.pop("dtype", None), kwargs.pop("device", None), kwargs.pop("other", None)
     copy = kwargs.pop("copy", False)
     kwargs.pop("non_blocking", None)
-    kwargs.pop("memory_format", None)
+    form = kwargs.pop("memory_format", None)
+    if form is not None:
+        made = to(self, *args, dtype=dtype, device=device, other=other, copy=copy, **kwargs)
+        return in_format(made, form, contiguous)
     if kwargs:
         raise ArgumentTypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
     flags = []
@@ -83,7 +88,7 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
             return _converted(self, _BY_TYPE_NAME[short], False)
         if short not in dtypes._BY_NAME:
             raise ArgumentError(f"invalid type: {dtype!r}; write a dtype such as chainrule.float64")
-    return _converted(self, as_dtype(dtype), False)
+    return _converted(self, as_dtype(dtype.dtype if isinstance(dtype, Kind) else dtype), False)
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
@@ -129,6 +134,11 @@ _SHORT = {
 }  # fmt: skip
 
 
+def get_device(self: Tensor) -> int:
+    """-1, the number of the CPU among accelerators."""
+    return -1
+
+
 def install() -> None:
     """Attach the methods to Tensor."""
     for name, target in _SHORT.items():
@@ -137,7 +147,8 @@ def install() -> None:
         ("to", to), ("type", type_), ("type_as", type_as), ("cpu", cpu), ("cuda", cuda), ("to_device", to_device)
     ):  # fmt: skip
         setattr(Tensor, name, function)
-    Tensor.is_cuda = property(lambda self: False, doc="False: tensors live on the CPU.")  # type: ignore[attr-defined]
+    for name in ("is_cuda", "is_mps", "is_xpu"):
+        setattr(Tensor, name, property(lambda self: False, doc="False: tensors live on the CPU."))
     Tensor.is_cpu = property(lambda self: True, doc="True: tensors live on the CPU.")  # type: ignore[attr-defined]
-    Tensor.get_device = lambda self: -1  # type: ignore[attr-defined]
+    Tensor.get_device = get_device  # type: ignore[attr-defined]
     Tensor.device = property(lambda self: CPU, doc="Where the tensor lives.")  # type: ignore[attr-defined]

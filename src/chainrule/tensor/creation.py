@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import INT64, default, numpy_dtype, promote
+from ..core.dtypes import INT64, default, numpy_dtype
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.state import state
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
+from . import layouts, legacy
 from .data import (
     as_tensor,
     asarray,
@@ -83,7 +84,8 @@ def written(out: Any, made: Tensor) -> Tensor:
         return made
     from ..core.eager import write_out
 
-    return write_out(out, made)
+    kind = raw_dtype(out) if isinstance(out, Tensor) else raw_dtype(made)
+    return write_out(out, made if raw_dtype(made) == kind else made.to(kind), quiet=True)  # type: ignore[attr-defined]
 
 
 # ---- filled with a number -------------------------------------------------------------------------------------------
@@ -112,7 +114,9 @@ def _filled_factory(name: str, value: int, doc: str) -> Callable:
         return written(out, finish(data, requires_grad))
 
     factory.__name__ = factory.__qualname__ = name
-    factory.__doc__ = doc
+    shown = f"cr.{name}(2)" if name != "empty" else "cr.empty(2).shape"
+    result = f"tensor([{value}., {value}.])" if name != "empty" else "torch.Size([2])"
+    factory.__doc__ = f"{doc}\n\n    >>> import chainrule as cr\n    >>> {shown}\n    {result}\n    "
     return factory
 
 
@@ -133,7 +137,9 @@ def _like_factory(name: str, value: int, doc: str) -> Callable:
         return finish(filled(shape, value, kind), requires_grad)
 
     factory.__name__ = factory.__qualname__ = name
-    factory.__doc__ = doc
+    shown = f"cr.{name}(cr.tensor([5, 6]))" + (".shape" if name == "empty_like" else "")
+    result = "torch.Size([2])" if name == "empty_like" else f"tensor([{value}, {value}])"
+    factory.__doc__ = f"{doc}\n\n    >>> import chainrule as cr\n    >>> {shown}\n    {result}\n    "
     return factory
 
 
@@ -193,7 +199,14 @@ def full_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """`fill_value` everywhere, with the shape and dtype of `input`."""
+    """`fill_value` everywhere, with the shape and dtype of `input`.
+
+    Or in another `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.full_like(cr.zeros(2), 7.0)
+    tensor([7., 7.])
+    """
     shape, kind = likeness("full_like", input, dtype)
     return full(shape, fill_value, dtype=kind, device=device, requires_grad=requires_grad)
 
@@ -201,7 +214,12 @@ def full_like(
 def scalar_tensor(
     s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """A 0-d tensor of one number, in the default float unless `dtype` is given."""
+    """A 0-d tensor of one number, in the default float unless `dtype` is given.
+
+    >>> import chainrule as cr
+    >>> cr.scalar_tensor(2)
+    tensor(2.)
+    """
     check_device(device)
     value = number(s, "scalar_tensor()")
     kind = numpy_dtype(dtype) if dtype is not None else default.complex if isinstance(value, complex) else default.float
@@ -211,7 +229,14 @@ def scalar_tensor(
 def empty_strided(
     size: Sequence[int], stride: Sequence[int], *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """Uninitialised memory seen with the given sizes and strides (in elements)."""
+    """Uninitialised memory seen with the given sizes and strides (in elements).
+
+    In the default float, or `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
     check_device(device)
     shape, steps = size_of("empty_strided", (size,)), tuple(operator.index(s) for s in stride)
     if len(shape) != len(steps):
@@ -261,12 +286,23 @@ def arange(
         raise ArgumentError(f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})")
     whole = all(isinstance(x, int) for x in (start, end, step))
     kind = numpy_dtype(dtype) if dtype is not None else INT64 if whole else default.float
+    if not whole and kind.kind in "iu" and int(step):  # as PyTorch does: the bounds are made whole first
+        start, end, step, whole = int(start), int(end), int(step), True
     if whole:
         data = np.arange(start, end, step, dtype=np.int64).astype(kind)
     else:
         n = math.ceil((end - start) / step)
         data = (start + step * np.arange(n, dtype=np.float64)).astype(kind)
     return written(out, finish(data, requires_grad))
+
+
+def _between(start: Any, end: Any, count: int, kind: np.dtype) -> np.ndarray:
+    """`count` numbers from start to end; towards whole numbers from whole bounds, counted from the nearer end."""
+    if kind.kind not in "iu" or count < 2:
+        return np.linspace(start, end, count)
+    start, end = int(start), int(end)
+    step, i = (end - start) / (count - 1), np.arange(count)
+    return np.where(i < count // 2, start + step * i, end - step * (count - 1 - i))
 
 
 def linspace(
@@ -280,7 +316,14 @@ def linspace(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """`steps` evenly spaced values from `start` to `end`, both included; differentiable in 0-d tensors as bounds."""
+    """`steps` evenly spaced values from `start` to `end`, both included; differentiable in 0-d tensors as bounds.
+
+    A 1-D tensor in the default float, or `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
     check_device(device)
     count = operator.index(steps)
     if count < 0:
@@ -288,14 +331,15 @@ def linspace(
     if isinstance(start, Tensor) or isinstance(end, Tensor):
         from ..core.dtypes import result_dtype
 
-        kind = numpy_dtype(dtype) if dtype is not None else promote(result_dtype((start, end)), default.float)
+        has_complex = result_dtype((start, end)).kind == "c"
+        kind = numpy_dtype(dtype) if dtype is not None else default.complex if has_complex else default.float
         weights = np.linspace(0.0, 1.0, count).astype(np.float64 if kind.itemsize > 4 else np.float32)
         made = (start * wrap(1 - weights) + end * wrap(weights)).to(kind)
         return written(out, finish(made, requires_grad))
     start, end = number(start, "linspace()"), number(end, "linspace()")
     has_complex = isinstance(start, complex) or isinstance(end, complex)
     kind = numpy_dtype(dtype) if dtype is not None else default.complex if has_complex else default.float
-    data = np.linspace(start, end, count)
+    data = _between(start, end, count, kind)
     return written(out, finish(data.astype(kind), requires_grad))
 
 
@@ -311,13 +355,21 @@ def logspace(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """base ** x for `steps` evenly spaced x from `start` to `end`."""
+    """base ** x for `steps` evenly spaced x from `start` to `end`.
+
+    A 1-D tensor in the default float, or `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
     check_device(device)
     count = operator.index(steps)
     if count < 0:
         raise ArgumentError(f"number of steps must be non-negative, got {count}")
-    exponents = np.linspace(number(start, "logspace()"), number(end, "logspace()"), count)
-    return written(out, finish(np.power(base, exponents).astype(float_dtype(dtype)), requires_grad))
+    kind = float_dtype(dtype)
+    exponents = _between(number(start, "logspace()"), number(end, "logspace()"), count, kind)
+    return written(out, finish(np.power(float(base), exponents).astype(kind), requires_grad))
 
 
 def eye(
@@ -330,7 +382,15 @@ def eye(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """The n by m matrix with ones on its diagonal."""
+    """The n by m matrix with ones on its diagonal.
+
+    In the default float, or `dtype`.
+
+    >>> import chainrule as cr
+    >>> cr.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     check_device(device)
     rows, columns = operator.index(n), operator.index(n if m is None else m)
     for name, value in (("n", rows), ("m", columns)):
@@ -343,22 +403,44 @@ def eye(
 
 
 def is_tensor(obj: Any) -> bool:
-    """Is `obj` a Tensor?"""
+    """Is `obj` a Tensor?
+
+    >>> import chainrule as cr
+    >>> cr.is_tensor(cr.zeros(2)), cr.is_tensor([0.0])
+    (True, False)
+    """
     return isinstance(obj, Tensor)
 
 
 def is_floating_point(input: Tensor) -> bool:
-    """Is the tensor's dtype a floating one?"""
+    """Is the tensor's dtype a floating one?
+
+    >>> import chainrule as cr
+    >>> cr.is_floating_point(cr.tensor([1.0])), cr.is_floating_point(cr.tensor([1]))
+    (True, False)
+    """
     return input.is_floating_point()
 
 
 def is_complex(input: Tensor) -> bool:
-    """Is the tensor's dtype a complex one?"""
+    """Is the tensor's dtype a complex one?
+
+    >>> import chainrule as cr
+    >>> cr.is_complex(cr.tensor([1j]))
+    True
+    """
     return input.is_complex()
 
 
 def numel(input: Tensor) -> int:
-    """Number of elements."""
+    """Number of elements.
+
+    Of a tensor of any shape and dtype.
+
+    >>> import chainrule as cr
+    >>> cr.numel(cr.zeros(2, 3))
+    6
+    """
     return input.numel()
 
 
@@ -393,8 +475,10 @@ def new_empty_strided(self: Tensor, size: Any, stride: Any, *, dtype: Any = None
 
 
 def install() -> None:
-    """Attach the new_* methods to Tensor."""
+    """Attach the new_* methods to Tensor, and let it be called."""
     for name, make in (("new_zeros", zeros), ("new_ones", ones), ("new_empty", empty)):
         setattr(Tensor, name, _new_filled(name, make))
     for function in (new_full, new_tensor, new_empty_strided):
         setattr(Tensor, function.__name__, function)
+    legacy.install()
+    layouts.install()

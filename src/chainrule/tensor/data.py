@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.dtypes import BOOL, INT64, as_dtype, default, from_numpy_dtype, is_inexact, numpy_dtype, promote
 from ..core.errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError
+from ..core.exits import left
 from ..core.state import state
 from ..core.value import InferenceTensor, Tensor, Tracer, raw_dtype, raw_shape, wrap
 from .attributes import concrete
@@ -166,6 +167,7 @@ def _without_tensors(x: Any) -> Any:
                 UserWarning,
                 stacklevel=5,
             )
+            left("tensor", (x._node,))
         return concrete(x, "tensor()").item()
     return [_without_tensors(y) for y in x] if isinstance(x, (list, tuple)) else x
 
@@ -273,7 +275,18 @@ def tensor(
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """`data` as a tensor, sharing memory with arrays; a tensor is returned as it is, with its place in the graph."""
+    """`data` as a tensor, sharing memory with arrays; a tensor is returned as it is, with its place in the graph.
+
+    Any shape; the dtype is that of the data unless `dtype` is given.
+
+    >>> import chainrule as cr
+    >>> import numpy as np
+    >>> a = np.zeros(2)
+    >>> t = cr.as_tensor(a)
+    >>> a[0] = 5
+    >>> t
+    tensor([5., 0.], dtype=torch.float64)
+    """
     check_device(device)
     target = None if dtype is None else numpy_dtype(dtype)
     if isinstance(data, Tensor):
@@ -286,7 +299,14 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 def asarray(
     obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """`obj` as a tensor outside of any graph, sharing memory where it can (copy=None) or must (copy=False)."""
+    """`obj` as a tensor outside of any graph, sharing memory where it can (copy=None) or must (copy=False).
+
+    Any shape; the dtype is that of the data unless `dtype` is given.
+
+    >>> import chainrule as cr
+    >>> cr.asarray([1, 2])
+    tensor([1, 2])
+    """
     check_device(device)
     target = None if dtype is None else numpy_dtype(dtype)
     if not isinstance(obj, Tensor):
@@ -318,7 +338,15 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """A tensor that shares memory with any object that has `__dlpack__` (torch, jax, NumPy, CuPy on the CPU ...)."""
+    """A tensor that shares memory with any object that has `__dlpack__` (torch, jax, NumPy, CuPy on the CPU ...).
+
+    The shape and dtype are the object's.
+
+    >>> import chainrule as cr
+    >>> import numpy as np
+    >>> cr.from_dlpack(np.array([1.0, 2.0]))
+    tensor([1., 2.], dtype=torch.float64)
+    """
     check_device(device)
     if isinstance(ext_tensor, Tensor):
         made = ext_tensor.detach()

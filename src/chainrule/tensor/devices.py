@@ -22,17 +22,31 @@ def is_available() -> bool:
 
 
 def device_count() -> int:
-    """0: there is no accelerator."""
+    """0: there is no accelerator.
+
+    >>> import chainrule as cr
+    >>> cr.cuda.device_count()
+    0
+    """
     return 0
 
 
 def is_initialized() -> bool:
-    """False: there is nothing to initialize."""
+    """False: there is nothing to initialize.
+
+    >>> import chainrule as cr
+    >>> cr.cuda.is_initialized()
+    False
+    """
     return False
 
 
 def manual_seed(seed: int) -> None:
-    """Nothing: the generator of the CPU is `chainrule.manual_seed`'s."""
+    """Nothing: the generator of the CPU is `chainrule.manual_seed`'s.
+
+    >>> import chainrule as cr
+    >>> cr.cuda.manual_seed(0)
+    """
 
 
 def nothing(*args: Any, **kwargs: Any) -> None:
@@ -79,7 +93,13 @@ class autocast:  # noqa: N801 (PyTorch's name)
 
 
 class GradScaler:
-    """Accepted for PyTorch's sake: full precision needs no scaling, so the scale is 1 and every step is made."""
+    """Accepted for PyTorch's sake: full precision needs no scaling, so the scale is 1 and every step is made.
+
+    >>> import chainrule as cr
+    >>> scaler = cr.GradScaler()
+    >>> scaler.scale(cr.tensor(2.0)), scaler.get_scale()
+    (tensor(2.), 1.0)
+    """
 
     def __init__(self, device: str = "cpu", *args: Any, enabled: bool = True, **kwargs: Any) -> None:
         self._enabled = enabled
@@ -115,7 +135,12 @@ class GradScaler:
 
 
 def is_autocast_enabled(device_type: str = "cpu") -> bool:
-    """False: values keep their dtype."""
+    """False: values keep their dtype.
+
+    >>> import chainrule as cr
+    >>> cr.is_autocast_enabled()
+    False
+    """
     return False
 
 
@@ -130,14 +155,23 @@ def compile(model: Any = None, **options: Any) -> Any:
 
 
 def get_num_threads() -> int:
-    """Threads of the linear algebra library: what set_num_threads was given, or the number of processors."""
+    """Threads of the linear algebra library: what set_num_threads was given, or the number of processors.
+
+    >>> import chainrule as cr
+    >>> cr.get_num_threads() >= 1
+    True
+    """
     import os
 
     return _settings["threads"] or os.cpu_count() or 1
 
 
 def set_num_threads(n: int) -> None:
-    """Ask the linear algebra library for `n` threads, where threadpoolctl (which scikit-learn brings) is installed."""
+    """Ask the linear algebra library for `n` threads, where threadpoolctl (which scikit-learn brings) is installed.
+
+    >>> import chainrule as cr
+    >>> cr.set_num_threads(cr.get_num_threads())
+    """
     if type(n) is not int or n < 1:
         raise ArgumentError(f"set_num_threads expects a positive integer, got {n!r}")
     _settings["threads"] = n
@@ -149,16 +183,32 @@ def set_num_threads(n: int) -> None:
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Every operation here is deterministic already; the setting is kept for are_deterministic_algorithms_enabled."""
+    """Every operation here is deterministic already; the setting is kept for are_deterministic_algorithms_enabled.
+
+    >>> import chainrule as cr
+    >>> cr.use_deterministic_algorithms(True)
+    >>> cr.are_deterministic_algorithms_enabled()
+    True
+    >>> cr.use_deterministic_algorithms(False)
+    """
     _settings["deterministic"] = bool(mode)
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """What use_deterministic_algorithms was given."""
+    """What use_deterministic_algorithms was given.
+
+    >>> import chainrule as cr
+    >>> cr.are_deterministic_algorithms_enabled()
+    False
+    """
     return _settings["deterministic"]
 
 
 def set_default_device(device: Any) -> None:
-    """Accepts the CPU; other devices are refused with DeviceError."""
+    """Accepts the CPU; other devices are refused with DeviceError.
+
+    >>> import chainrule as cr
+    >>> cr.set_default_device("cpu")
+    """
     if device is not None and str(device).split(":")[0] not in ("cpu", "device(type='cpu')"):
         refuse()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..core.dtypes import is_inexact
 from ..core.errors import ArgumentError, GraphError
-from ..core.value import Tensor, raw_dtype
+from ..core.value import Tensor, raw_dtype, raw_shape
 from ..transforms.arguments import fit
 from ..transforms.forward import Dual, JVPTrace
 from ..transforms.tape import below, public
@@ -82,8 +82,23 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
         raise ArgumentError("Expected primal to be floating point or complex tensor, write make_dual(x.float(), t)")
     if not isinstance(tangent, Tensor):
         raise ArgumentError(f"make_dual: the tangent must be a tensor, not {type(tangent).__name__}")
+    if not is_inexact(raw_dtype(tangent)):
+        raise ArgumentError("Expected tangent to be floating point or complex tensor, write make_dual(x, t.float())")
+    if type(tangent) is Dual and tangent._trace is trace:
+        raise GraphError(
+            "make_dual: this tangent has a forward gradient at the same level; write unpack_dual(t).primal, or open "
+            "another level for derivatives of higher order"
+        )
+    if raw_shape(tangent) != raw_shape(tensor):
+        raise GraphError(
+            f"Trying to set a forward gradient that has a different size than that of the original Tensor, this is not "
+            f"supported. Tensor is of size {list(raw_shape(tensor))} while the given forward gradient is of size "
+            f"{list(raw_shape(tangent))}."
+        )
     value = below(tensor)
-    return trace.dual(value, fit(tangent, value, "make_dual", "the tangent"))
+    dual = trace.dual(value, fit(tangent, value, "make_dual", "the tangent"))
+    dual._given_tangent = tangent  # pyright: ignore[reportAttributeAccessIssue] (unpack_dual returns this very tensor)
+    return dual
 
 
 def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
@@ -92,5 +107,8 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     if type(tensor) is Dual and (tensor._trace is trace or not tensor._trace.alive):
         alive = tensor._trace.alive
         tangent = tensor._tangent if alive else None
+        given = tensor.__dict__.get("_given_tangent")
+        if given is not None and tangent is not None and below(given) is tangent:  # not written to since
+            return UnpackedDualTensor(public(tensor._data), given)
         return UnpackedDualTensor(public(tensor._data), None if tangent is None else public(tangent))
     return UnpackedDualTensor(tensor, None)

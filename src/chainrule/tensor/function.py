@@ -3,21 +3,62 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.dtypes import is_inexact
-from ..core.eager import check_saved
-from ..core.errors import GraphError, InplaceError, NotDifferentiableError
+from ..core.eager import Packed, cast_to, check_saved, pack_saved
+from ..core.errors import GraphError, InplaceError, NotDifferentiableError, ShapeError
 from ..core.provenance import here
 from ..core.state import next_seq, state
 from ..core.tape import Accumulate, Node, Select, Spec
 from ..core.value import Tensor, Tracer, new_object, raw_dtype, raw_shape, wrap
+from ..ops.broadcasting import unbroadcast
+from ..transforms.reverse import freed
+from .hooks import as_saved
+from .inplace import rebind
 from .modes import enable_grad, no_grad
 
 ndarray = np.ndarray
+
+
+class FunctionNode(Node):
+    """The place on the tape of one call of a Function: saved tensors, and whatever else forward left in its `ctx`."""
+
+    __slots__ = ("__weakref__",)
+
+    @property
+    def saved_tensors(self) -> tuple:
+        """What forward gave to save_for_backward; an error once backward freed it."""
+        prim, args, ans = self.prim, self.args, self.ans
+        if args is None:
+            if prim.n_saved:
+                raise freed(self)
+            return ()
+        found = []
+        for k in range(prim.n_saved):
+            i = prim.saved_outputs.get(k)
+            value = args[prim.n_in + k] if i is None else ans[i]
+            edge = self.edges[prim.n_in + k] if i is None else Select(self, i)
+            if type(value) is Packed:
+                value = value.get()
+            found.append(value if value is None or isinstance(value, Tensor) else as_saved(value, edge))
+        return tuple(found)
+
+    @property
+    def argument_edges(self) -> tuple:
+        """Where the cotangents of forward's tensors go."""
+        return tuple([e for e, given in zip(self.edges, self.prim.given, strict=False) if given is not None])
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "prim":
+            raise AttributeError(name)
+        return getattr(self.prim.ctx, name)
 
 
 class FunctionCtx:
@@ -29,7 +70,9 @@ class FunctionCtx:
         self._dirty: tuple = ()
         self._non_differentiable: tuple = ()
         self._materialize = True
+        self._materialize_non_diff_grads = True
         self._saved: tuple | None = None
+        self._place: Any = None  # weak reference to the FunctionNode once there is one
         self.needs_input_grad: tuple[bool, ...] = ()
 
     def save_for_backward(self, *tensors: Any) -> None:
@@ -63,6 +106,14 @@ class FunctionCtx:
         """The tensors given to save_for_backward."""
         if self._saved is not None:
             return self._saved
+        if self._place is not None:
+            node = self._place()
+            if node is None:
+                raise GraphError(
+                    "Trying to backward through the graph a second time (or directly access saved tensors after they "
+                    "have already been freed): the graph that this ctx belongs to is gone. Keep the result alive."
+                )
+            return node.saved_tensors
         if self._to_save_forward:
             return self._to_save_forward
         return self._to_save
@@ -73,7 +124,19 @@ class FunctionCtx:
 class _FunctionRecord:
     """The part of a Primitive that the reverse sweep asks for, for one call of a Function."""
 
-    __slots__ = ("backward_name", "cls", "ctx", "joint", "n_in", "n_saved", "name", "saved_outputs")
+    __slots__ = (
+        "backward_name",
+        "cls",
+        "ctx",
+        "cut",
+        "given",
+        "joint",
+        "n_in",
+        "n_saved",
+        "name",
+        "saved_edges",
+        "saved_outputs",
+    )
     vjp: tuple = ()
     kind = "custom"
     n_out = 0
@@ -105,6 +168,27 @@ class Function:
     """
 
     generate_vmap_rule = False
+    _backward_cls: type = FunctionNode
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        names = {"__slots__": (), "__module__": cls.__module__, "_forward_cls": cls}
+        cls._backward_cls = type(f"{cls.__name__}Backward", (FunctionNode,), names)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn(
+            f"{type(self).__name__} should not be instantiated. Methods on autograd functions are all static: write "
+            f"{type(self).__name__}.apply(...)",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused: the way to call a function is `apply`, on the class."""
+        raise GraphError(
+            "Legacy autograd function with non-static forward method is deprecated. Write forward and backward as "
+            f"static methods (@staticmethod, with ctx in the place of self) and call {type(self).__name__}.apply(...)."
+        )
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -123,6 +207,11 @@ class Function:
             "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
             "backward mode AD."
         )
+
+    @staticmethod
+    def vjp(ctx: Any, *grad_outputs: Any) -> Any:
+        """Another name for `backward`; override one of the two."""
+        raise NotImplementedError  # a default: `rule_of` says what is missing
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
@@ -151,6 +240,28 @@ def separate_context(cls: type[Function]) -> bool:
     return cls.setup_context is not Function.setup_context
 
 
+def rule_of(cls: type[Function]) -> Callable:
+    """The user's rule for reverse mode, under whichever of its two names."""
+    if cls.vjp is Function.vjp:
+        return cls.backward
+    if cls.backward is not Function.backward:
+        raise GraphError(
+            "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement "
+            "one of them."
+        )
+    return cls.vjp
+
+
+def with_defaults(cls: type[Function], args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """All arguments of forward by position, default values included, for setup_context's `inputs`."""
+    try:
+        bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return args, kwargs
+    bound.apply_defaults()
+    return bound.args, bound.kwargs
+
+
 def call_forward(cls: type[Function], ctx: Any, args: tuple, kwargs: dict) -> Any:
     """forward, in either style, without recording."""
     with no_grad():
@@ -161,9 +272,11 @@ def call_forward(cls: type[Function], ctx: Any, args: tuple, kwargs: dict) -> An
         return cls.forward(ctx, *args, **kwargs)
 
 
-def run(cls: type[Function], args: tuple, kwargs: dict) -> Any:
-    """apply() on plain tensors."""
-    ctx = FunctionCtx()
+def run(cls: type[Function], args: tuple, kwargs: dict, ctx: FunctionCtx | None = None) -> Any:
+    """apply() on plain tensors, with a new context or the one given."""
+    ctx = FunctionCtx() if ctx is None else ctx
+    if separate_context(cls):
+        args, kwargs = with_defaults(cls, args, kwargs)
     ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a._node is not None for a in args)
     recorded = state.grad_enabled and any(ctx.needs_input_grad)
     edges = tuple(a._node if isinstance(a, Tensor) else None for a in args)
@@ -175,22 +288,63 @@ def run(cls: type[Function], args: tuple, kwargs: dict) -> Any:
             raise TypeError(
                 f"{cls.__name__}.forward: expected Tensor or tuple of Tensor for output, got {type(out).__name__}"
             )
-    dirty = {id(t) for t in ctx._dirty}
-    if recorded:
-        for t in ctx._dirty:
-            if type(t._node) is Accumulate:
-                raise InplaceError("a leaf Variable that requires grad is being used in an in-place operation.")
     inputs = {id(a) for a in args if isinstance(a, Tensor)}
-    fresh = tuple(
-        o if not isinstance(o, Tensor) or id(o) in dirty else wrap(o._data) if id(o) in inputs or recorded else o
-        for o in outputs
-    )
+    dirty = _dirty(ctx, args, outputs, recorded)
+    made: dict[int, Any] = {}
+    for o in outputs:
+        if id(o) not in made:
+            made[id(o)] = _result(o, id(o) in inputs, recorded) if isinstance(o, Tensor) and id(o) not in dirty else o
+    fresh = tuple(made[id(o)] for o in outputs)
     if recorded:
-        record(cls, ctx, edges, outputs, fresh)
+        record(cls, ctx, args, edges, outputs, fresh)
+    for o in fresh:
+        if isinstance(o, Tensor) and o._base is not None and id(o) not in dirty and state.grad_enabled:
+            o._view_kind = "custom" if single else "several"
     return fresh[0] if single else fresh
 
 
-def record(cls: type[Function], ctx: FunctionCtx, edges: tuple, outputs: tuple, fresh: tuple) -> None:
+def _dirty(ctx: FunctionCtx, args: tuple, outputs: tuple, recorded: bool) -> set[int]:
+    """Ids of the inputs that forward wrote to, after the checks that a recorded write asks for."""
+    inputs = {id(a) for a in args if isinstance(a, Tensor)}
+    returned = {id(o) for o in outputs}
+    for t in ctx._dirty:
+        if id(t) not in inputs:
+            warnings.warn(
+                "Only input Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no need "
+                "to pass it to mark_dirty().",
+                UserWarning,
+                stacklevel=4,
+            )
+            continue
+        if id(t) not in returned:
+            raise InplaceError(
+                "Some elements marked as dirty during the forward method were not returned as output. The inputs that "
+                "are modified inplace must all be outputs of the Function."
+            )
+        if not recorded:
+            continue
+        if type(t._node) is Accumulate:
+            raise InplaceError("a leaf Variable that requires grad is being used in an in-place operation.")
+        if t._base is not None and len(outputs) > 1:
+            raise InplaceError(
+                "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot "
+                "return more than one Tensor: write into a clone(), or return one result."
+            )
+    return {id(t) for t in ctx._dirty if id(t) in inputs}
+
+
+def _result(out: Tensor, is_input: bool, recorded: bool) -> Tensor:
+    """The tensor to hand out for one that forward returned: itself, or a view if it is an argument of apply()."""
+    if is_input:
+        with no_grad():
+            return out.view(raw_shape(out))  # type: ignore[attr-defined]
+    if recorded and (out._node is not None or type(out) is not Tensor):
+        return wrap(out._data)
+    out.__dict__.pop("_why_cut", None)
+    return out
+
+
+def record(cls: type[Function], ctx: FunctionCtx, args: tuple, edges: tuple, outputs: tuple, fresh: tuple) -> None:
     """Put one call on the tape; `fresh` are the tensors to return, `outputs` those that forward returned."""
     cut = {id(t) for t in ctx._non_differentiable}
     position = {id(o): i for i, o in enumerate(outputs) if isinstance(o, Tensor)}
@@ -198,6 +352,10 @@ def record(cls: type[Function], ctx: FunctionCtx, edges: tuple, outputs: tuple, 
     prim.name = cls.__name__
     prim.backward_name = f"{cls.__name__}Backward"
     prim.cls, prim.ctx, prim.n_in, prim.n_saved = cls, ctx, len(edges), len(ctx._to_save)
+    prim.given = tuple((raw_shape(a), raw_dtype(a)) if isinstance(a, Tensor) else None for a in args)
+    prim.cut = tuple(
+        bool(id(o) in cut or not is_inexact(raw_dtype(o))) if isinstance(o, Tensor) else None for o in outputs
+    )  # None: not a tensor
     saved_raw, saved_edges, saved_outputs = [], [], {}
     for k, t in enumerate(ctx._to_save):
         check_saved(t, cls.__name__)
@@ -209,9 +367,9 @@ def record(cls: type[Function], ctx: FunctionCtx, edges: tuple, outputs: tuple, 
             saved_raw.append(None if t is None else t._data)
             saved_edges.append(None if t is None else t._node)
     ctx._to_save = ()
-    prim.saved_outputs = saved_outputs
+    prim.saved_outputs, prim.saved_edges = saved_outputs, tuple(saved_edges)
     prim.joint = functools.partial(_joint, prim)
-    node = new_object(Node)
+    node = new_object(cls._backward_cls)
     node.prim = prim
     node.args = (*(None for _ in edges), *saved_raw)
     specs = tuple(
@@ -223,34 +381,47 @@ def record(cls: type[Function], ctx: FunctionCtx, edges: tuple, outputs: tuple, 
     node.edges = (*edges, *saved_edges)
     node.seq = next_seq()
     node.code, node.lasti = here(3)
+    if state.saved_hooks:
+        pack_saved(node)
+    ctx._place = weakref.ref(node)
+    done: dict[int, int] = {}
     for i, (given, out) in enumerate(zip(outputs, fresh, strict=True)):
-        if isinstance(out, Tensor) and id(given) not in cut and is_inexact(raw_dtype(out)):
-            out._node = Select(node, i)
-        elif isinstance(out, Tensor):
-            out._node = None
+        if not isinstance(out, Tensor):
+            continue
+        if id(out) in done:  # the same tensor twice: its cotangent arrives at the first place
+            continue
+        done[id(out)] = i
+        place = None if prim.cut[i] is not False else Select(node, i)
+        if any(given is t for t in ctx._dirty) and (out._base is not None or out._views):
+            rebind(out, wrap(out._data, place), f"{cls.__name__}.apply")
+        else:
+            out._node = place
 
 
 def _joint(prim: _FunctionRecord, g: list, ans: tuple, args: tuple, needs: tuple, **params: Any) -> list:
     """Call the user's backward in the sweep: on tensors, recording only under create_graph."""
     ctx, cls = prim.ctx, prim.cls
+    rule = rule_of(cls)
     create = any(isinstance(x, Tensor) for x in g)
     saved = []
-    for k in range(prim.n_saved):
+    for k, edge in enumerate(prim.saved_edges):
         value = ans[prim.saved_outputs[k]] if k in prim.saved_outputs else args[prim.n_in + k]
-        saved.append(value if value is None or isinstance(value, Tensor) else wrap(value))
+        saved.append(value if value is None or isinstance(value, Tensor) else as_saved(value, edge))
     grads: list[Any] = []
-    for x, out in zip(g, ans, strict=True):
-        if x is None:
-            grads.append(wrap(np.zeros(out.shape, raw_dtype(out))) if ctx._materialize else None)
-        else:
+    for x, out, cut in zip(g, ans, prim.cut, strict=True):
+        if x is not None:
             grads.append(x if isinstance(x, Tensor) else wrap(np.asarray(x) if isinstance(x, np.generic) else x))
+        elif cut is None or not ctx._materialize or (cut and not ctx._materialize_non_diff_grads):
+            grads.append(None)
+        else:
+            grads.append(wrap(np.zeros(out.shape, raw_dtype(out))))
     ctx._saved = tuple(saved)
     try:
         with enable_grad() if create else no_grad():
-            found = cls.backward(ctx, *grads)
+            found = rule(ctx, *grads)
     finally:
         ctx._saved = None
-    found = found if isinstance(found, tuple) else (found,)
+    found = tuple(found) if isinstance(found, (tuple, list)) else (found,)
     n = prim.n_in
     if len(found) < n or any(f is not None for f in found[n:]):
         raise GraphError(
@@ -258,14 +429,34 @@ def _joint(prim: _FunctionRecord, g: list, ans: tuple, args: tuple, needs: tuple
             f"{len(found)}): return one for each argument of forward, None where there is none"
         )
     results: list[Any] = []
-    for c, need in zip(found[:n], needs[:n], strict=True):
+    for i, (c, need) in enumerate(zip(found[:n], needs[:n], strict=True)):
         if not need or c is None:
             results.append(None)
-        elif isinstance(c, Tensor):
-            results.append(c if create or isinstance(c, Tracer) else c._data)
+            continue
+        if isinstance(c, Tensor):
+            c = c if create or isinstance(c, Tracer) else c._data
         else:
-            results.append(wrap(np.asarray(c)) if create else np.asarray(c))
+            c = wrap(np.asarray(c)) if create else np.asarray(c)
+        results.append(_fitted(c, prim, i))
     return results + [None] * (len(needs) - n)
+
+
+def _fitted(c: Any, prim: _FunctionRecord, i: int) -> Any:
+    """A cotangent that backward returned, in the shape and dtype of the argument it belongs to."""
+    shape, dtype = prim.given[i]
+    have = raw_shape(c)
+    if have != shape:
+        if len(have) < len(shape) or any(a not in (b, 1) for a, b in zip(shape[::-1], have[::-1], strict=False)):
+            raise ShapeError(
+                f"Function {prim.backward_name} returned an invalid gradient at index {i} - got {list(have)} but "
+                f"expected shape compatible with {list(shape)}, that of the argument"
+            )
+        c = unbroadcast(c, shape)
+    if raw_dtype(c) != dtype:
+        if raw_dtype(c).kind == "c" and dtype.kind != "c":
+            c = c.real
+        c = cast_to(c, dtype) if isinstance(c, Tensor) else np.asarray(c, dtype)
+    return c[...] if type(c) is ndarray else c  # a view: the user may hold the array, or have returned it twice
 
 
 def once_differentiable(backward: Callable) -> Callable:
@@ -302,4 +493,5 @@ class InplaceFunction(Function):
     """PyTorch's old name for a Function that may write in place."""
 
     def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
         self.inplace = inplace

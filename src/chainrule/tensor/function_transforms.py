@@ -14,7 +14,7 @@ from ..transforms.batch import Batched, BatchTrace, to_front
 from ..transforms.calls import VJPCall, attach, edge_of, public_leaf, top_trace, value_at
 from ..transforms.forward import JVPTrace
 from ..transforms.tape import Tape, TapeTrace, below, public, zeros_like_raw
-from .function import Function, FunctionCtx, separate_context
+from .function import Function, FunctionCtx, rule_of, run, separate_context, with_defaults
 
 
 class VmapInfo(NamedTuple):
@@ -26,6 +26,8 @@ class VmapInfo(NamedTuple):
 
 def apply_traced(cls: type[Function], args: tuple, kwargs: dict) -> Any:
     """`cls.apply` on arguments of which some are tracers."""
+    if separate_context(cls):
+        args, kwargs = with_defaults(cls, args, kwargs)
     top = top_trace(args)
     if isinstance(top, TapeTrace):
         return _taped(cls, top, args, kwargs)
@@ -41,6 +43,8 @@ def _lower(cls: type[Function], top: Any, args: tuple, kwargs: dict, ctx: Functi
     values = [public_leaf(value_at(a, top)) for a in args]
     if separate_context(cls):
         out = cls.apply(*values, **kwargs)
+    elif isinstance(top, JVPTrace) and top_trace(values) is None and state.stage is None:
+        out = run(cls, tuple(values), kwargs, ctx)  # dual tensors over a recorded graph: one context for both
     else:
         if top_trace(values) is not None or any(edge_of(v, None) is not None for v in values):
             raise GraphError(
@@ -94,7 +98,11 @@ def _taped(cls: type[Function], trace: TapeTrace, args: tuple, kwargs: dict) -> 
                 full[k] = public(v)
             for k, j in from_outputs.items():
                 full[k] = public(ans[j])
-            return _backward(cls, ctx, full, cts, lower, len(args))
+            each: list = [None] * len(raw_outs)
+            values_of: list = [None] * len(raw_outs)
+            for i, c, v in zip(slots, cts, lower, strict=True):
+                each[i], values_of[i] = c, v
+            return _backward(cls, ctx, full, each, values_of, len(args))
 
         results = attach(cls.__name__, trace, args, [plain[k] for k in places], lower, pull, set(from_outputs.values()))
         for k in cut:
@@ -110,12 +118,13 @@ def _backward(cls: type[Function], ctx: FunctionCtx, saved: list, cts: list, out
     grads = []
     for c, o in zip(cts, outs, strict=True):
         if c is None:
-            grads.append(wrap(np.zeros(raw_shape(o), raw_dtype(o))) if ctx._materialize else None)
+            zero = ctx._materialize and o is not None
+            grads.append(wrap(np.zeros(raw_shape(o), raw_dtype(o))) if zero else None)
         else:
             grads.append(public(c))
     ctx._saved = tuple(saved)
     try:
-        found = cls.backward(ctx, *grads)
+        found = rule_of(cls)(ctx, *grads)
     finally:
         ctx._saved = None
     found = found if isinstance(found, tuple) else (found,)
@@ -142,7 +151,9 @@ def _pushed(cls: type[Function], trace: JVPTrace, args: tuple, kwargs: dict) -> 
         if cls.jvp is not Function.jvp:
             ctx._saved = ctx._to_save_forward or ctx._to_save
             given = [
-                wrap(zeros_like_raw(v)) if t is None and isinstance(v, Tensor) and ctx._materialize else t
+                wrap(zeros_like_raw(v))
+                if t is None and isinstance(v, Tensor) and ctx._materialize and is_inexact(raw_dtype(v))
+                else t
                 for t, v in zip(tangents, values, strict=True)
             ]
             try:
@@ -150,7 +161,18 @@ def _pushed(cls: type[Function], trace: JVPTrace, args: tuple, kwargs: dict) -> 
             finally:
                 ctx._saved = None
             moved = list(moved) if isinstance(moved, (tuple, list)) else [moved]
-        elif cls.backward is not Function.backward:
+            if len(moved) != len(raw_outs):
+                raise GraphError(
+                    f"{cls.__name__}.jvp returned {len(moved)} tangents for {len(raw_outs)} outputs: return one for "
+                    f"each output of forward, None where there is none"
+                )
+            for i, (t, o) in enumerate(zip(moved, raw_outs, strict=True)):
+                if t is not None and any(o is cut for cut in ctx._non_differentiable):
+                    raise GraphError(
+                        f"{cls.__name__}.jvp returned a tangent at position {i}, whose output was marked as non "
+                        f"differentiable. You should return None at that position instead."
+                    )
+        elif cls.backward is not Function.backward or cls.vjp is not Function.vjp:
             moved = _transposed(cls, ctx, lower, tangents)
         else:
             raise NotDifferentiableError(
@@ -183,11 +205,27 @@ def _vectorised(cls: type[Function], trace: BatchTrace, args: tuple, kwargs: dic
     flags = [type(a) is Batched and a._trace is trace for a in args]
     values = [public_leaf(value_at(a, trace)) for a in args]
     if cls.vmap is not Function.vmap:
+        if cls.generate_vmap_rule:
+            raise GraphError(
+                f"You tried to vmap over {cls.__name__}, but it has both generate_vmap_rule=True and an overridden "
+                f"vmap staticmethod. Please set generate_vmap_rule=False or delete the overridden vmap staticmethod."
+            )
         dims = tuple(0 if b else None for b in flags)
-        out, out_dims = cls.vmap(VmapInfo(trace.size, trace.randomness), dims, *values, **kwargs)
+        returned = cls.vmap(VmapInfo(trace.size, trace.randomness), dims, *values, **kwargs)
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            raise GraphError(
+                f"Expected the vmap staticmethod of {cls.__name__} to have two returns: (output, out_dims)"
+            )
+        out, out_dims = returned
         single = not isinstance(out, (tuple, list))
         outs = (out,) if single else tuple(out)
-        places = out_dims if isinstance(out_dims, (tuple, list)) else (out_dims,) * len(outs)
+        several = isinstance(out_dims, (tuple, list))
+        if several and (single or len(out_dims) != len(outs)):
+            raise GraphError(
+                f"The vmap staticmethod of {cls.__name__} returned an incompatible (output, out_dims): out_dims is "
+                f"{out_dims}, but there {'is a single output' if single else f'are {len(outs)} outputs'}"
+            )
+        places = out_dims if several else (out_dims,) * len(outs)
         found = [
             o if d is None or not isinstance(o, Tensor) else trace.batched(to_front(below(o), d % len(raw_shape(o))))
             for o, d in zip(outs, places, strict=True)

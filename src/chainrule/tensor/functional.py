@@ -11,6 +11,8 @@ from ..core.errors import ArgumentError, ArgumentTypeError, GraphError, ShapeErr
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from ..transforms import func as F  # noqa: N812
 from ..transforms.arguments import fit
+from .attributes import Size
+from .modes import enable_grad
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -62,30 +64,45 @@ def _checked(func: Callable, given: tuple, what: str, strict: bool, second: bool
         value, node = tape.split(o)
         found = [None] * len(values) if node is None else tape.pull([(node, ones_like_raw(value))], retain=True)
         for i, c in enumerate(found):
-            if c is None:
-                kind = "jacobian of the user-provided function" if second else "user-provided function"
+            if node is None and not second:
                 raise GraphError(
-                    f"{what}: Output {j} of the {kind} is independent of input {i}. This is not allowed in strict mode."
+                    f"{what}: Output {j} of the user-provided function does not require gradients. The outputs must be "
+                    f"computed in a differentiable manner from the input when running in strict mode."
                 )
+            if c is None:
+                if second:
+                    which = f"The jacobian of the user-provided function with respect to input {j}"
+                elif what == "jacobian":
+                    which = f"Output {j} of the user-provided function"
+                else:
+                    which = "The output of the user-provided function"
+                raise GraphError(f"{what}: {which} is independent of input {i}. This is not allowed in strict mode.")
 
 
-def _vectors(v: Any, like: tuple, what: str, single: bool) -> tuple:
+def _vectors(v: Any, like: tuple, what: str, single: bool, name: str) -> tuple:
     """The user's v, one tensor per tensor of `like`; without one, `like` must be a single number."""
     if v is None:
         if len(like) == 1 and int(np.prod(raw_shape(like[0]))) == 1:
             return (wrap(np.ones(raw_shape(like[0]), raw_dtype(like[0]))),)
         raise GraphError(
-            f"The vector v can only be None if the {what} is a single Tensor with one element. Pass a tensor (or a "
+            f"The vector v can only be None if the {what} a single Tensor with a single element. Pass a tensor (or a "
             f"tuple of them) of its shape."
         )
     given = (v,) if isinstance(v, Tensor) else tuple(v)
+    for i, x in enumerate(given):
+        if not isinstance(x, Tensor):
+            raise ArgumentTypeError(
+                f"The v given to {name} must be either a Tensor or a tuple of Tensors but the value at index {i} has "
+                f"type {type(x)}."
+            )
     if len(given) != len(like):
+        if single:
+            raise GraphError(f"The given v should contain a single Tensor. It has {len(given)}.")
         raise GraphError(f"v is a tuple of invalid length: should be {len(like)} but got {len(given)}.")
     for i, (x, y) in enumerate(zip(given, like, strict=True)):
-        if not isinstance(x, Tensor) or raw_shape(x) != raw_shape(y):
+        if raw_shape(x) != raw_shape(y):
             raise ShapeError(
-                f"Entry {i} in v has invalid size: should be {raw_shape(y)} but got "
-                f"{raw_shape(x) if isinstance(x, Tensor) else type(x).__name__}."
+                f"Entry {i} in v has invalid size: should be {Size(raw_shape(y))} but got {Size(raw_shape(x))}."
             )
     return tuple(x if isinstance(x, Tensor) else fit(x, y, "v", "v") for x, y in zip(given, like, strict=True))
 
@@ -96,9 +113,10 @@ def _prepared(given: tuple, create_graph: bool) -> tuple:
 
 def _scalar(func: Callable, what: str) -> Callable:
     def scalar(*xs: Any) -> Any:
-        out = func(*xs)
-        if not isinstance(out, Tensor):
-            raise ArgumentTypeError(f"The function given to {what} should return a single Tensor")
+        outs, single = _outputs(func(*xs), what)
+        if not single:
+            raise GraphError(f"The function given to {what} should return a single Tensor, not {len(outs)}")
+        out = outs[0]
         if int(np.prod(raw_shape(out))) != 1:
             raise ShapeError(f"The Tensor returned by the function given to {what} should contain a single element")
         return out.reshape(()) if raw_shape(out) else out
@@ -106,6 +124,7 @@ def _scalar(func: Callable, what: str) -> Callable:
     return scalar
 
 
+@enable_grad
 def jacobian(
     func: Callable,
     inputs: Any,
@@ -145,6 +164,7 @@ def jacobian(
     return _kept(rows[0] if was_single else rows, create_graph)
 
 
+@enable_grad
 def hessian(
     func: Callable,
     inputs: Any,
@@ -172,8 +192,16 @@ def hessian(
     return _kept(found[0][0] if single else tuple(tuple(row) for row in found), create_graph)
 
 
+@enable_grad
 def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
-    """(func(inputs), v^T J) in the structure of the inputs; `v` has the outputs' structure (None: a scalar's 1)."""
+    """(func(inputs), v^T J) in the structure of the inputs; `v` has the outputs' structure (None: a scalar's 1).
+
+    Inputs and outputs are tensors, or tuples of them, of any shapes.
+
+    >>> import chainrule as cr
+    >>> cr.autograd.functional.vjp(lambda x: x * x, cr.tensor([1.0, 2.0]), cr.tensor([1.0, 1.0]))[1]
+    tensor([2., 4.])
+    """
     given, single = _inputs(inputs, "vjp")
     _checked(func, given, "vjp", strict)
     was_single = True
@@ -184,13 +212,21 @@ def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
         return outs
 
     outs, pullback = F.vjp(checked, *_prepared(given, create_graph))
-    found = pullback(_vectors(v, outs, "output of the user-provided function", was_single))
+    found = pullback(_vectors(v, outs, "user-provided function returns", was_single, "vjp"))
     return _kept(outs[0] if was_single else outs, create_graph), _kept(found[0] if single else found, create_graph)
 
 
+@enable_grad
 def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
-    """(func(inputs), J v) in the structure of the outputs; `v` has the inputs' structure (None: a scalar's 1)."""
-    given, _ = _inputs(inputs, "jvp")
+    """(func(inputs), J v) in the structure of the outputs; `v` has the inputs' structure (None: a scalar's 1).
+
+    Inputs and outputs are tensors, or tuples of them, of any shapes.
+
+    >>> import chainrule as cr
+    >>> cr.autograd.functional.jvp(lambda x: x * x, cr.tensor([1.0, 2.0]), cr.tensor([1.0, 1.0]))
+    (tensor([1., 4.]), tensor([2., 4.]))
+    """
+    given, single = _inputs(inputs, "jvp")
     _checked(func, given, "jvp", strict)
     was_single = True
 
@@ -200,7 +236,9 @@ def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
         return outs
 
     prepared = _prepared(given, create_graph)
-    outs, found = F.jvp(checked, prepared, _vectors(v, prepared, "input to the user-provided function", True))
+    outs, found = F.jvp(
+        checked, prepared, _vectors(v, prepared, "input to the user-provided function is", single, "jvp")
+    )
     return _kept(outs[0] if was_single else outs, create_graph), _kept(found[0] if was_single else found, create_graph)
 
 
@@ -210,7 +248,7 @@ def _second(func: Callable, inputs: Any, v: Any, create_graph: bool, strict: boo
     _checked(scalar, given, what, strict)
     _checked(scalar, given, what, strict, second=True)
     prepared = _prepared(given, create_graph)
-    direction = _vectors(v, prepared, "input to the user-provided function", single)
+    direction = _vectors(v, prepared, "input to the user-provided function is", single, what)
     gradient = F.grad_and_value(scalar, tuple(range(len(given))))
     if forward:
         (_, value), (found, _) = F.jvp(gradient, prepared, direction)
@@ -220,6 +258,7 @@ def _second(func: Callable, inputs: Any, v: Any, create_graph: bool, strict: boo
     return _kept(value, create_graph), _kept(found[0] if single else tuple(found), create_graph)
 
 
+@enable_grad
 def hvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
     """(func(inputs), H v) for a scalar function, forward over reverse.
 
@@ -231,6 +270,14 @@ def hvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _second(func, inputs, v, create_graph, strict, "hvp", True)
 
 
+@enable_grad
 def vhp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
-    """(func(inputs), v^T H) for a scalar function, reverse over reverse."""
+    """(func(inputs), v^T H) for a scalar function, reverse over reverse.
+
+    Inputs are tensors, or a tuple of them; `v` has their shapes.
+
+    >>> import chainrule as cr
+    >>> cr.autograd.functional.vhp(lambda x: (x ** 3).sum(), cr.tensor([1.0, 2.0]), cr.tensor([1.0, 1.0]))[1]
+    tensor([ 6., 12.])
+    """
     return _second(func, inputs, v, create_graph, strict, "vhp", False)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+from ..core.eager import Packed
 from ..core.errors import GraphError
 from ..core.state import state
-from ..core.tape import Accumulate, NodeBase, Select, shown
-from ..core.value import Tensor
+from ..core.tape import Accumulate, NodeBase, Select, Spec, shown
+from ..core.value import Tensor, wrap
+from ..transforms.reverse import freed
 
 _ids = count()
 
@@ -65,12 +68,53 @@ def _node_register_prehook(self: Any, hook: Callable) -> RemovableHandle:
 def _next_functions(self: Any) -> tuple:
     """Pairs (node, result number) that this node's cotangents go to; (None, 0) where none flows."""
     found: list[tuple[Any, int]] = []
-    for edge in getattr(self, "edges", ()):
+    for edge in getattr(self, "argument_edges", self.edges):
         if type(edge) is Select:
             found.append((shown(edge.node), edge.index))
         else:
             found.append((shown(edge), 0))
+    if found and found[0][0] is None and self.name() in ("RsubBackward1", "PowBackward2"):
+        del found[0]  # number - tensor: PyTorch's node does not count the number
     return tuple(found)
+
+
+def _output_nr(self: Tensor) -> int:
+    """Which result of its `grad_fn` this tensor is."""
+    return self._node.index if type(self._node) is Select else 0
+
+
+ARGUMENTS = {"self": 0, "input": 0, "other": 1, "exponent": 1, "mat2": 1, "vec": 1, "weight": 1}
+
+
+def _saved_value(self: Any, name: str) -> Any:
+    """`_saved_self`, `_saved_other`, `_saved_result`: what this node keeps; `_saved_dim` and the like: a parameter."""
+    if not name.startswith("_saved_") or not hasattr(self, "prim"):
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    key = name.removeprefix("_saved_")
+    if key in (self.params or {}):
+        return self.params[key]
+    args, at = self.args, ARGUMENTS.get(key)
+    if args is None and (at is not None or key == "result"):
+        raise freed(self)
+    if key == "result":
+        value, edge = self.ans, self
+    elif at is not None and at < len(args):
+        value, edge = args[at], self.edges[at]
+    else:
+        value = None
+    if type(value) is Packed:
+        value = value.get()
+    if value is None or type(value) is Spec or isinstance(value, tuple):
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}: it needs and keeps no such value"
+        )
+    return value if isinstance(value, (bool, int, float, complex)) else as_saved(value, edge)
+
+
+def as_saved(value: Any, edge: Any) -> Tensor:
+    """A saved array as the tensor it was: the leaf itself where it was one, else one of the same place on the tape."""
+    owner = edge.owner() if type(edge) is Accumulate else None
+    return owner if owner is not None and owner._data is value else wrap(value, edge)
 
 
 def _metadata(self: Any) -> dict:
@@ -88,6 +132,8 @@ def install() -> None:
         kind.register_prehook = _node_register_prehook  # type: ignore[attr-defined]
         kind.next_functions = property(_next_functions)  # type: ignore[attr-defined]
         kind.metadata = property(_metadata)  # type: ignore[attr-defined]
+    Tensor.output_nr = property(_output_nr)  # type: ignore[attr-defined]
+    NodeBase.__getattr__ = _saved_value  # type: ignore[attr-defined]
     Accumulate.variable = property(lambda self: self.owner())  # type: ignore[attr-defined]
 
 
@@ -98,6 +144,8 @@ class saved_tensors_hooks:  # noqa: N801 (PyTorch's name)
         self.pair = (pack_hook, unpack_hook)
 
     def __enter__(self) -> None:
+        if _disabled.texts:
+            raise GraphError(_disabled.texts[-1])
         state.saved_hooks = (*state.saved_hooks, self.pair)
         state.refresh()
 
@@ -113,24 +161,72 @@ class save_on_cpu(saved_tensors_hooks):  # noqa: N801
         super().__init__(lambda t: t.clone(), lambda t: t)
 
 
+def _copied(t: Tensor) -> Tensor:
+    return t.clone()  # type: ignore[attr-defined]
+
+
+class allow_mutation_on_saved_tensors(saved_tensors_hooks):  # noqa: N801
+    """Within: the tape keeps copies, so that what an operation saved may be written to before backward().
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor(3.0, requires_grad=True)
+    >>> with cr.autograd.graph.allow_mutation_on_saved_tensors():
+    ...     y = x * x
+    ...     with cr.no_grad():
+    ...         x.zero_()
+    ...     y.backward()
+    tensor(0., requires_grad=True)
+    >>> x.grad
+    tensor(6.)
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_copied, lambda t: t)
+
+    def __enter__(self) -> None:
+        if any(pack is _copied for pack, _ in state.saved_hooks):
+            raise GraphError("allow_mutation_on_saved_tensors contexts cannot be nested")
+        super().__enter__()
+
+
+class _Disabled(threading.local):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+
+_disabled = _Disabled()
+
+
 class disable_saved_tensors_hooks:  # noqa: N801
-    """Within: entering saved_tensors_hooks has no effect."""
+    """Within: entering saved_tensors_hooks raises RuntimeError with this text; and while some are on, this does.
+
+    >>> import chainrule as cr
+    >>> with cr.autograd.graph.disable_saved_tensors_hooks("not here"):
+    ...     y = cr.ones(2, requires_grad=True) * 2
+    """
 
     def __init__(self, error_message: str) -> None:
         self.error_message = error_message
 
     def __enter__(self) -> None:
-        self._before = state.saved_hooks
-        state.saved_hooks = ()
-        state.refresh()
+        if state.saved_hooks:
+            raise GraphError(self.error_message)
+        _disabled.texts.append(self.error_message)
 
     def __exit__(self, *exc: object) -> None:
-        state.saved_hooks = self._before
-        state.refresh()
+        _disabled.texts.pop()
 
 
 class detect_anomaly:  # noqa: N801
-    """Within: backward() stops with an error at the first rule that returns NaN, naming the forward line."""
+    """Within: backward() stops with an error at the first rule that returns NaN, naming the forward line.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor(2.0, requires_grad=True)
+    >>> with cr.autograd.detect_anomaly(check_nan=True):
+    ...     (x * x).backward()
+    >>> x.grad
+    tensor(4.)
+    """
 
     def __init__(self, check_nan: bool = True) -> None:
         self.check_nan = check_nan
@@ -144,7 +240,12 @@ class detect_anomaly:  # noqa: N801
 
 
 class set_detect_anomaly(detect_anomaly):  # noqa: N801
-    """Switch anomaly detection to `mode`, at once; also a context manager."""
+    """Switch anomaly detection to `mode`, at once; also a context manager.
+
+    >>> import chainrule as cr
+    >>> with cr.autograd.set_detect_anomaly(False):
+    ...     y = cr.tensor(1.0)
+    """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         super().__init__(check_nan)

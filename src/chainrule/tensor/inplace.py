@@ -20,7 +20,10 @@ from ..core.provenance import describe, here
 from ..core.state import state
 from ..core.tape import Accumulate
 from ..core.value import InferenceTensor, Memory, Tensor, Tracer, raw_dtype, raw_shape, wrap
-from ..core.writes import note_write
+from ..core.writes import note_write, owner_of, times_written
+from ..ops.examples import in_place_doc
+from ..ops.keys import byte_mask
+from .data import converted
 
 ndarray = np.ndarray
 
@@ -40,7 +43,8 @@ def inplace_form(name: str, function: Callable) -> Callable:
                 other = args[0] if args else None
                 quiet = (self._node is None or not state.grad_enabled) and state.stage is None
                 plain = type(x) is ndarray and (x.dtype is F32 or x.dtype is F64) and x.flags.writeable
-                if quiet and plain and self._view_kind is None and (x.flags.forc or not _overlaps(x)):
+                mine = self._base is None or (self._view_kind is None and not _is_leaf_view(self))
+                if quiet and plain and mine and (x.flags.forc or not _overlaps(x)):
                     if not args:
                         note_write(x, label)
                         ufunc(x, out=x)
@@ -64,8 +68,13 @@ def inplace_form(name: str, function: Callable) -> Callable:
             return store(self, function(self, *args, **kwargs), label)
 
     method.__name__ = method.__qualname__ = label
-    method.__doc__ = f"In-place form of `{name}`."
+    method.__doc__ = in_place_doc(name)
     return method
+
+
+def _is_leaf_view(x: Tensor) -> bool:
+    """Is `x` a view of a leaf that requires grad, at a time when that matters?"""
+    return state.grad_enabled and x._base is not None and type(x._base._node) is Accumulate
 
 
 def is_recorded(x: Any) -> bool:
@@ -90,7 +99,7 @@ def check_leaf(target: Tensor, name: str) -> None:
             f"a leaf Variable that requires grad is being used in an in-place operation. {name} would change it while "
             f"recording. Write `with chainrule.no_grad():` around the update, or make a new tensor with the result."
         )
-    if base is not None and type(base._node) is Accumulate and target._node is not None:
+    if base is not None and type(base._node) is Accumulate:
         raise InplaceError(
             f"a view of a leaf Variable that requires grad is being used in an in-place operation. {name} would "
             f"change the leaf while recording. Write `with chainrule.no_grad():`, or clone() the leaf first."
@@ -99,11 +108,18 @@ def check_leaf(target: Tensor, name: str) -> None:
 
 def _forbidden_view(target: Tensor, name: str) -> InplaceError:
     """The error for a recorded write through a view of which it is not clear what it should mean."""
-    if target._view_kind == "several":
+    if target._view_kind in ("several", "custom"):
         maker = target.grad_fn  # type: ignore[attr-defined]
-        text = f"Output of {maker.name()} is a view" if maker is not None else "This tensor is a view"
+        which = getattr(target._node, "index", 0)
+        text = f"Output {which} of {maker.name()} is a view" if maker is not None else "This tensor is a view"
+        if target._view_kind == "custom":
+            return InplaceError(
+                f"{text} and is being modified inplace. This view was created inside a custom Function (or because an "
+                f"input was returned as-is), and {name} would override the custom backward of the Function. Write "
+                f"y = y.clone() before {name}, or return a clone() from forward."
+            )
         return InplaceError(
-            f"{text} and is being modified inplace by {name}. This view is the output of a function that returns "
+            f"{text} and is being modified inplace. This view is the output of a function that returns "
             "multiple views. Such functions do not allow the output views to be modified inplace. You should replace "
             "the inplace operation by an out-of-place one, or index the base: `base[i]`."
         )
@@ -154,6 +170,11 @@ def write(target: Tensor, value: Any, name: str, key: Any = ...) -> None:
         data[key] = value  # another array library's array
         return
     if not data.flags.writeable or (data.size > 1 and not data.flags.c_contiguous and _overlaps(data)):
+        part = _part(data, key)
+        if part is not None:  # of an expanded tensor, a part in which every element has a place of its own
+            note_write(part, name)
+            part[...] = value
+            return
         raise InplaceError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory "
             f"location, or its memory is read-only. Please clone() the tensor before performing {name}."
@@ -165,7 +186,18 @@ def write(target: Tensor, value: Any, name: str, key: Any = ...) -> None:
         raise IndexingError(f"{name}: {error}; the tensor has shape {tuple(data.shape)}") from error
     except ValueError as error:
         raise ShapeError(f"{name}: shape mismatch: {error}; the tensor has shape {tuple(data.shape)}") from error
-    target._version += 1
+
+
+def _part(data: ndarray, key: Any) -> ndarray | None:
+    """The elements at a key without index arrays as memory to write to; None if there is none, or two share a place."""
+    owner = owner_of(data)
+    if key is ... or not owner.flags.writeable or not owner.flags.c_contiguous:
+        return None
+    start = data.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+    whole = ndarray(data.shape, data.dtype, owner, start, data.strides)
+    keys = key if isinstance(key, tuple) else (key,)
+    part = whole[keys if any(k is ... for k in keys if not isinstance(k, ndarray)) else (*keys, ...)]
+    return part if np.may_share_memory(part, owner) and not _overlaps(part) else None
 
 
 def _overlaps(data: ndarray) -> bool:
@@ -178,7 +210,7 @@ def _overlaps(data: ndarray) -> bool:
     return False
 
 
-KEPT = ("_base", "_replay", "_views", "_alias", "_view_kind", "_version", "_label")  # of the object, whatever it holds
+KEPT = ("_base", "_replay", "_views", "_alias", "_view_kind", "_rebinds", "_label")  # of the object, whatever it holds
 
 
 def become(target: Tensor, result: Tensor, keep_node: bool = False) -> None:
@@ -195,7 +227,15 @@ def become(target: Tensor, result: Tensor, keep_node: bool = False) -> None:
                 target.__dict__[field] = value
     target._data = result._data
     if not keep_node:
+        _keep_retaining(target._node, result._node)
         target._node = result._node
+
+
+def _keep_retaining(old: Any, new: Any) -> None:
+    """After a write, retain_grad() is about the tensor's new value: move it from the old place on the tape."""
+    meta = getattr(old, "meta", None)
+    if meta is not None and meta.retain is not None and new is not None and new is not old:
+        new.needs_meta().retain, meta.retain = meta.retain, None
 
 
 def rebind(target: Tensor, result: Tensor, name: str) -> None:
@@ -216,14 +256,15 @@ def rebind(target: Tensor, result: Tensor, name: str) -> None:
         data[...] = new._data
         new._data = data
     shared = _shared_values(root, new, name)
+    root._rebinds += 1 + times_written(before)
     become(root, new, keep_node=quiet)
-    root._version += 1
     for other, value in shared:
+        written = times_written(other._data)
         if other is root:
             root._data = value._data  # the same values, where the others have theirs
         else:
             become(other, value, keep_node=True)
-            other._version += 1
+            other._rebinds += 1 + written
             _refresh_views(other, quiet=True)
     _refresh_views(root, quiet)
 
@@ -286,7 +327,6 @@ def _refresh_views(root: Tensor, quiet: bool) -> None:
             state.stage.touch(view)
         value = _replayed(root, view._replay or ())
         become(view, value, keep_node=quiet)
-        view._version += 1
 
 
 def _written_back(root: Tensor, replay: tuple, new: Tensor, name: str) -> Tensor:
@@ -338,7 +378,7 @@ def _reshape_in_place(target: Tensor, result: Tensor, name: str) -> Tensor:
             target._alias = memory, (*replay, *(result._replay or ()))
     else:
         target._replay = result._replay
-    target._version += 1
+    target._rebinds += 1
     return target
 
 
@@ -355,6 +395,8 @@ def raw_key(key: Any) -> Any:
     """An index with tensors replaced by their arrays, for NumPy."""
     if isinstance(key, Tensor):
         data = key._data
+        if data.dtype == np.uint8:
+            return byte_mask(key)
         return data if data.dtype.kind in "b" or data.ndim or data.dtype.kind not in "iu" else operator.index(data)
     if isinstance(key, tuple):
         return tuple(raw_key(k) for k in key)
@@ -379,6 +421,8 @@ def set_item_method(self: Tensor, key: Any, value: Any) -> None:
         have = getattr(raw, "dtype", None)
         if have is not None and category(have) > category(raw_dtype(self)) and have.kind == "c":
             raise DTypeError("setitem: a complex value can't be stored in a real tensor; write x = x.to(complex64)")
+        if have is None and ((type(raw) is int and raw_dtype(self).kind in "iu") or type(raw) is complex):
+            raw = converted(np.asarray(raw), raw_dtype(self))
         write(self, raw, "setitem", _numpy_key(self, key))
         return
     from ..ops.indexing import set_item
@@ -405,7 +449,8 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         src = cast_p(src, dtype=raw_dtype(self))
     if raw_shape(src) != raw_shape(self):
         src = broadcast_to_p(src, shape=raw_shape(self))
-    if state.grad_enabled and (is_recorded(self) or is_recorded(src)):  # an update takes over memory: not the source's
+    recorded = state.grad_enabled and (is_recorded(self) or is_recorded(src))
+    if recorded or src._base is not None:  # an update takes over memory: not the source's, nor what both share
         src = clone(src)
     return _store_constant(self, src, "copy_")
 
@@ -421,7 +466,14 @@ def _store_constant(target: Tensor, value: Tensor, name: str) -> Tensor:
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
-    """Write one value everywhere."""
+    """Write one value everywhere.
+
+    A number, or a 0-d tensor; shape and dtype stay.
+
+    >>> import chainrule as cr
+    >>> cr.zeros(2).fill_(7.0)
+    tensor([7., 7.])
+    """
     if not isinstance(value, Tensor):
         if not (is_recorded(self) and state.grad_enabled) and state.stage is None and not isinstance(self, Tracer):
             check_leaf(self, "fill_")
@@ -439,24 +491,47 @@ def fill_(self: Tensor, value: Any) -> Tensor:
 
 
 def zero_(self: Tensor) -> Tensor:
-    """Write zeros everywhere."""
+    """Write zeros everywhere.
+
+    Shape and dtype stay.
+
+    >>> import chainrule as cr
+    >>> cr.ones(2).zero_()
+    tensor([0., 0.])
+    """
     return fill_(self, 0)
 
 
 def detach_(self: Tensor) -> Tensor:
-    """Cut this tensor from the graph: it becomes a leaf that requires no grad."""
+    """Cut this tensor from the graph: it becomes a leaf that requires no grad.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor(2.0, requires_grad=True) * 3
+    >>> x.detach_().requires_grad
+    False
+    """
     if self._base is not None and self._node is not None:
         raise InplaceError(
             "Can't detach views in-place. Use detach() instead. If you are using chunk or split, call detach() on each."
         )
     self._node = None
+    if isinstance(self, Tracer):
+        if isinstance(self._data, Tensor):
+            self._data = self._data.detach()  # type: ignore[attr-defined]
+        if "_tangent" in self.__dict__:
+            self._tangent = None  # type: ignore[attr-defined]
     return self
 
 
 def version(self: Tensor) -> int:
     """How many times this tensor, or its base, was written to in place."""
-    root = self._base
-    return self._version if root is None else max(self._version, root._version)
+    root = self if self._base is None else self._base
+    return root._rebinds + times_written(root._data)
+
+
+def is_inference(self: Tensor) -> bool:
+    """Was the tensor made in inference mode?"""
+    return self._inference
 
 
 def install() -> None:
@@ -464,5 +539,6 @@ def install() -> None:
     for function in (copy_, fill_, zero_, detach_):
         setattr(Tensor, function.__name__, function)
     Tensor.__setitem__ = set_item_method  # type: ignore[attr-defined]
-    Tensor.is_inference = lambda self: self._inference  # type: ignore[attr-defined]
+    Tensor.is_inference = is_inference  # type: ignore[attr-defined]
+    Tensor._version = property(version)  # type: ignore[attr-defined]
     Tensor._is_view = lambda self: self._base is not None  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -23,24 +24,38 @@ class _Switch:
         return type(self)()
 
     def __call__(self, function: Callable) -> Callable:
+        if inspect.isclass(function):
+            warnings.warn(
+                "Decorating classes is deprecated: it switches the mode for the constructor only. Decorate the methods "
+                "that need it.",
+                FutureWarning,
+                stacklevel=2,
+            )
+            construct = function.__init__
+            function.__init__ = self(construct)
+            return function
         if inspect.isgeneratorfunction(function):
 
             @functools.wraps(function)
             def generator(*args: Any, **kwargs: Any) -> Any:
                 inner = function(*args, **kwargs)
-                with self._fresh():
-                    sent = None
-                    try:
-                        value = next(inner)
-                    except StopIteration as stop:
-                        return stop.value
+                step: Callable[[], Any] = inner.__next__
                 while True:
-                    sent = yield value
                     with self._fresh():
                         try:
-                            value = inner.send(sent)
+                            value = step()
                         except StopIteration as stop:
                             return stop.value
+                    try:
+                        sent = yield value
+                    except GeneratorExit:
+                        with self._fresh():
+                            inner.close()
+                        raise
+                    except BaseException as error:
+                        step = functools.partial(inner.throw, error)
+                    else:
+                        step = functools.partial(inner.send, sent)
 
             return generator
 
@@ -91,13 +106,26 @@ class no_grad(_GradSwitch):  # noqa: N801 (PyTorch's names)
 
 
 class enable_grad(no_grad):  # noqa: N801
-    """Record again, inside no_grad."""
+    """Record again, inside no_grad.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor(1.0, requires_grad=True)
+    >>> with cr.no_grad(), cr.enable_grad():
+    ...     print((2 * x).requires_grad)
+    True
+    """
 
     enabled = True
 
 
 class set_grad_enabled(_GradSwitch):  # noqa: N801
-    """Switch recording to `mode`: at once when called, and back at the end when used as a context manager."""
+    """Switch recording to `mode`: at once when called, and back at the end when used as a context manager.
+
+    >>> import chainrule as cr
+    >>> with cr.set_grad_enabled(False):
+    ...     print(cr.is_grad_enabled())
+    False
+    """
 
     def __init__(self, mode: bool) -> None:
         super().__init__()
@@ -159,10 +187,20 @@ class inference_mode(_Switch):  # noqa: N801
 
 
 def is_grad_enabled() -> bool:
-    """Is recording on in this thread?"""
+    """Is recording on in this thread?
+
+    >>> import chainrule as cr
+    >>> cr.is_grad_enabled()
+    True
+    """
     return state.grad_enabled
 
 
 def is_inference_mode_enabled() -> bool:
-    """Is inference mode on in this thread?"""
+    """Is inference mode on in this thread?
+
+    >>> import chainrule as cr
+    >>> cr.is_inference_mode_enabled()
+    False
+    """
     return state.inference

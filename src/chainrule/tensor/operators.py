@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.eager import binary
+from ..core.primitive import renamed
 from ..core.value import Tensor
+from ..ops.arithmetic import pow_p, sub_p
 from .methods import swapped
 
 _BINARY = {
@@ -34,6 +37,8 @@ def attach_operators(functions: dict[str, Any], hot: dict[str, Any]) -> None:
         setattr(Tensor, f"__r{dunder}__", function if name in ("add", "mul") else swapped(function))
         if hasattr(Tensor, name + "_"):
             setattr(Tensor, f"__i{dunder}__", getattr(Tensor, name + "_"))
+    for dunder, prim, shown in (("sub", sub_p, "RsubBackward1"), ("pow", pow_p, "PowBackward2")):
+        setattr(Tensor, f"__r{dunder}__", swapped(binary(renamed(prim, shown))))  # PyTorch's names for number op tensor
     for name in _COMPARE:
         setattr(Tensor, f"__{name}__", functions[name])
     for dunder, name in _UNARY.items():

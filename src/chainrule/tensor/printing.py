@@ -13,7 +13,7 @@ import numpy as np
 from ..core.dtypes import BOOL, INT64, default, from_numpy_dtype
 from ..core.errors import ArgumentError
 from ..core.tape import Accumulate
-from ..core.value import Tensor, Tracer, raw_shape
+from ..core.value import InferenceTensor, Tensor, Tracer, raw_shape
 
 __all__ = ["get_printoptions", "printoptions", "set_printoptions"]
 
@@ -70,13 +70,24 @@ def set_printoptions(
 
 
 def get_printoptions() -> dict[str, Any]:
-    """The present options, as keyword arguments for set_printoptions."""
+    """The present options, as keyword arguments for set_printoptions.
+
+    >>> import chainrule as cr
+    >>> cr.get_printoptions()["precision"]
+    4
+    """
     return {f.name: getattr(_Current.options, f.name) for f in fields(Options)}
 
 
 @contextmanager
 def printoptions(**options: Any) -> Iterator[None]:
-    """set_printoptions for the duration of a `with` block."""
+    """set_printoptions for the duration of a `with` block.
+
+    >>> import chainrule as cr
+    >>> with cr.printoptions(precision=2):
+    ...     print(cr.tensor([1.23456]))
+    tensor([1.23])
+    """
     before = _Current.options
     try:
         set_printoptions(**options)
@@ -203,7 +214,7 @@ def _joined(text: str, notes: list[str], indent: int) -> str:
 
 def _value_text(t: Tensor) -> str:
     """tensor(...) of an eager tensor."""
-    prefix = "tensor(" if type(t) is Tensor else f"{type(t).__name__}("
+    prefix = "tensor(" if type(t) in (Tensor, InferenceTensor) else f"{type(t).__name__}("
     data, notes = t._data, []
     if isinstance(data, (np.ndarray, np.generic)):
         data = np.asarray(data)

@@ -53,7 +53,11 @@ HOOKS = ("on_fit_start", "on_epoch_start", "on_step_end", "on_epoch_end", "on_ch
 
 
 class Call(Callback):
-    """Calls plain functions: Call(on_epoch_end=lambda run: print(run.row))."""
+    """Calls plain functions: Call(on_epoch_end=lambda run: print(run.row)).
+
+    >>> import chainrule as cr
+    >>> call = cr.train.Call(on_epoch_end=lambda run: print(run.row))
+    """
 
     def __init__(self, **hooks: Callable) -> None:
         for name, function in hooks.items():
@@ -68,6 +72,9 @@ class EarlyStopping(Callback):
     """Stops when the monitored column has not become better for `patience` epochs in a row.
 
     `fit(patience=...)` makes one. With restore_best the model gets its best weights back when the run ends.
+
+    >>> import chainrule as cr
+    >>> stop = cr.train.EarlyStopping(patience=3)
     """
 
     def __init__(self, patience: int, min_delta: float = 0.0, restore_best: bool = True) -> None:
@@ -105,7 +112,12 @@ class EarlyStopping(Callback):
 
 
 class SaveBest(Callback):
-    """Writes the model's weights to `path` whenever the monitored column is at its best."""
+    """Writes the model's weights to `path` whenever the monitored column is at its best.
+
+    >>> import chainrule as cr
+    >>> import tempfile, os
+    >>> best = cr.train.SaveBest(os.path.join(tempfile.mkdtemp(), "best.pt"))
+    """
 
     def __init__(self, path: Any) -> None:
         self.path = Path(path)
@@ -118,7 +130,11 @@ class SaveBest(Callback):
 
 
 class TimeLimit(Callback):
-    """Stops at the end of the first step after `seconds`; the run can be resumed from its checkpoint."""
+    """Stops at the end of the first step after `seconds`; the run can be resumed from its checkpoint.
+
+    >>> import chainrule as cr
+    >>> limit = cr.train.TimeLimit(60.0)
+    """
 
     def __init__(self, seconds: float) -> None:
         if not seconds > 0:

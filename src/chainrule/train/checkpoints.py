@@ -15,7 +15,12 @@ _NAME = re.compile(r"checkpoint-(\d{6,})\.safetensors")
 
 
 class CheckpointWarning(UserWarning):
-    """A checkpoint was refused, or a resumed run cannot be the same as the one that was stopped."""
+    """A checkpoint was refused, or a resumed run cannot be the same as the one that was stopped.
+
+    >>> import chainrule as cr
+    >>> issubclass(cr.train.CheckpointWarning, UserWarning)
+    True
+    """
 
 
 class Checkpoints:

@@ -11,7 +11,12 @@ from ..tensor.why import why_nan
 
 
 class NonFiniteError(ChainruleError, ArithmeticError):
-    """The loss or a gradient became NaN or infinite; no step was made with it."""
+    """The loss or a gradient became NaN or infinite; no step was made with it.
+
+    >>> import chainrule as cr
+    >>> issubclass(cr.train.NonFiniteError, Exception)
+    True
+    """
 
 
 def _advice(run: Any) -> str:

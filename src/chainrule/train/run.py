@@ -32,11 +32,25 @@ END = object()
 
 
 class ResumeError(ChainruleError, RuntimeError):
-    """The data ended before the place at which the run is to go on."""
+    """The data ended before the place at which the run is to go on.
+
+    >>> import chainrule as cr
+    >>> issubclass(cr.train.ResumeError, Exception)
+    True
+    """
 
 
 class Run:
-    """The state of a run, as callbacks see it."""
+    """The state of a run, as callbacks see it.
+
+    >>> import chainrule as cr
+    >>> model, seen = cr.nn.Linear(1, 1), []
+    >>> watch = cr.train.Call(on_epoch_end=lambda run: seen.append(run.epoch))
+    >>> data, optimizer = [(cr.ones(2, 1), cr.ones(2, 1))], cr.optim.SGD(model.parameters(), lr=0.1)
+    >>> _ = cr.train.fit(model, data, cr.nn.MSELoss(), optimizer, epochs=2, callbacks=[watch], progress=False)
+    >>> len(seen)
+    2
+    """
 
     def __init__(self, model: Any, data: Any, loss: Any, optimizer: Any, epochs: int, history: History) -> None:
         self.model, self.data, self.loss_function, self.optimizer, self.epochs = model, data, loss, optimizer, epochs

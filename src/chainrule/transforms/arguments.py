@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import default, is_inexact
-from ..core.errors import ArgumentError, ArgumentTypeError, GraphError, ShapeError
+from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, FunctionError, IntegerInputError, ShapeError
 from ..core.pytree import LEAF, TreeSpec, tree_flatten, tree_map
 from ..core.value import Tensor, Tracer, raw_dtype, raw_shape, wrap
 from .tape import below
@@ -59,17 +59,30 @@ def differentiable(x: Any, what: str, path: str) -> Any:
         )
     value = lower_value(x)
     if not is_inexact(raw_dtype(value)):
-        raise GraphError(
+        raise IntegerInputError(
             f"{what}: only Tensors of floating point and complex dtype can require gradients, but {path} has dtype "
-            f"{raw_dtype(value)}. Write {_hint(x)}, or choose other arguments with argnums."
+            f"{raw_dtype(value)}. Write {_hint(x)}, or {_otherwise(what)}."
         )
     return value
+
+
+def _otherwise(what: str) -> str:
+    return "choose other arguments with argnums" if "(f)" in what else "let the function read it from outside"
 
 
 def _hint(x: Any) -> str:
     if isinstance(x, Tensor):
         return "x.float() (or x.double())"
     return "x.astype(float)" if isinstance(x, np.ndarray) else f"{float(x)}"
+
+
+def check_callable(func: Any, what: str) -> None:
+    """Refuse what is not a function, such as a function's result."""
+    if not callable(func):
+        raise ArgumentTypeError(
+            f"{what}: expects a function, but got {_told(func)}; write {what}(f)(x) with the function f itself, not "
+            f"what it returns"
+        )
 
 
 class Chosen:
@@ -159,13 +172,19 @@ class Chosen:
 _ONE = TreeSpec(tuple, None, (LEAF,), 1)
 
 
-def with_aux(out: Any, has_aux: bool, what: str) -> tuple[Any, Any]:
+def _told(out: Any) -> str:
+    if isinstance(out, Tensor):
+        return f"a Tensor of shape {tuple(raw_shape(out))}"
+    return f"a tuple of {len(out)}" if isinstance(out, tuple) else type(out).__name__
+
+
+def with_aux(out: Any, has_aux: bool, what: str, function: Any) -> tuple[Any, Any]:
     """(output, aux) from what the function returned."""
     if not has_aux:
         return out, None
     if not (isinstance(out, tuple) and len(out) == 2):
-        raise ArgumentTypeError(
-            f"{what}: with has_aux=True the function must return a tuple (output, aux), not {type(out).__name__}"
+        raise FunctionError(
+            f"{what}: with has_aux=True {name_of(function)} must return a tuple (output, aux), not {_told(out)}"
         )
     return out
 
@@ -173,7 +192,7 @@ def with_aux(out: Any, has_aux: bool, what: str) -> tuple[Any, Any]:
 def out_leaf(x: Any, what: str, function: Any) -> Any:
     """Check that a result is a tensor, an array or a number."""
     if not isinstance(x, (Tensor, np.ndarray, np.generic, *NUMBERS)):
-        raise ArgumentTypeError(
+        raise FunctionError(
             f"{what}: {name_of(function)} must only return Tensors (or containers of them), got type "
             f"{type(x).__name__}. Return other things with has_aux=True."
         )
@@ -191,6 +210,8 @@ def fit(given: Any, like: Any, what: str, path: str) -> Any:
             f"this is not supported: {path} has shape {raw_shape(value)}, but must have {raw_shape(like)}."
         )
     dtype = raw_dtype(like)
+    if raw_dtype(value).kind == "c" and dtype.kind != "c":
+        raise DTypeError(f"{what}: {path} is complex, but belongs to a value of dtype {dtype}; write its .real")
     if raw_dtype(value) != dtype and is_inexact(dtype):
         from ..ops.shape import cast_p
 

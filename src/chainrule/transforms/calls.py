@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.drawing import running
 from ..core.dtypes import is_inexact
 from ..core.errors import GraphError
 from ..core.provenance import here
@@ -82,7 +83,9 @@ def attach(
     n = len(inputs)
 
     def joint(g: list, ans: tuple, args: tuple, needs: tuple, **params: Any) -> list:
-        return [*pull(g, args[n:], needs[:n], ans), *[None] * (len(args) - n)]
+        found = pull(g, args[n:], needs[:n], ans)
+        # views of arrays: the user may hold one, or have returned it twice, so that it is not the sweep's own
+        return [*[c[...] if type(c) is np.ndarray else c for c in found], *[None] * (len(args) - n)]
 
     node = new_object(Node)
     node.prim = Rule(name, joint, bool(keep))
@@ -142,6 +145,9 @@ class Call:
     def apply(self, leaves: list) -> list:
         """The outputs, with the rule applied at the topmost level that the leaves belong to."""
         top = top_trace(leaves)
+        recorder = state.recorder
+        if recorder is not None and (top is None or top.level <= recorder.level):
+            return list(recorder.note(lambda *xs: tuple(self.apply(list(xs))), leaves))
         if any(level is top for level in self.busy):
             return self.run(leaves)
         if top is None:
@@ -170,7 +176,7 @@ class Call:
                 closed = isinstance(o, Tracer) and o._trace.level >= level.level
             if closed:
                 raise lost_closure(self.name)
-        return [below(o) for o in outs]
+        return [value_at(o, None) if level is None else below(o) for o in outs]
 
     def pushed(self, trace: JVPTrace, leaves: list) -> list:
         """The outputs with their tangents."""
@@ -200,12 +206,22 @@ def public_leaf(v: Any) -> Any:
     return public(v) if hasattr(v, "shape") else v
 
 
-def over_batch(trace: BatchTrace, function: Callable, flags: list, *lists: list) -> list:
-    """`function` of one example run on whole batches: lists of lower values with the batch dimension in front."""
+def run_on_batches(trace: BatchTrace, function: Callable, flags: Sequence, *lists: Sequence) -> tuple[BatchTrace, Any]:
+    """(trace, results of it) of a function of one example run on lists of lower values, batched where `flags` say."""
     inner = BatchTrace(trace.size, trace.randomness)
     given = [[inner.batched(below(x)) if b else x for x, b in zip(xs, flags, strict=True)] for xs in lists]
-    with inner:
-        outs = function(*given)
+    around = running.stack
+    running.stack = tuple(t for t in around if t is not trace)  # `inner` stands for it
+    try:
+        with inner:
+            return inner, function(*given)
+    finally:
+        running.stack = around
+
+
+def over_batch(trace: BatchTrace, function: Callable, flags: Sequence, *lists: Sequence) -> list:
+    """`function` of one example run on whole batches: lists of lower values with the batch dimension in front."""
+    inner, outs = run_on_batches(trace, function, flags, *lists)
     return [public(inner.whole(o)) if isinstance(o, Tensor) or hasattr(o, "shape") else o for o in outs]
 
 

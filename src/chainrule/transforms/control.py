@@ -1,4 +1,4 @@
-"""Control flow as functions: cond, while_loop, fori_loop, scan, map, associative_scan.
+"""Control flow as functions: cond, while_loop, fori_loop, scan, map.
 
 They run Python's own control flow on concrete predicates, so that every step is recorded where derivatives are asked
 for, whatever the length. Where a predicate is batched (vmap), all examples run until the last is done and each keeps
@@ -13,15 +13,18 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtypes import is_inexact
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.pytree import TreeError, TreeSpec, tree_flatten, tree_map
+from ..core.state import state
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
-from .arguments import NUMBERS, as_tensors, name_of
+from .arguments import NUMBERS, as_tensors, lower_value, name_of
 from .batch import Batched, pile
+from .control_staged import as_equations, is_symbolic, staged_cond, staged_scan, staged_while, tensors_of
 from .remat import rematerialised
 from .tape import public
 
-__all__ = ["associative_scan", "cond", "fori_loop", "map", "scan", "while_loop"]
+__all__ = ["cond", "fori_loop", "map", "scan", "while_loop"]
 
 
 # ---- predicates -----------------------------------------------------------------------------------------------------
@@ -34,7 +37,7 @@ class Predicate:
 
     def __init__(self, value: Any, what: str) -> None:
         raw, traces = _stripped(value)
-        if not isinstance(raw, (np.ndarray, np.generic, bool, int)):
+        if not isinstance(raw, (np.ndarray, np.generic, bool, int, float)):
             if not hasattr(raw, "concrete"):
                 kind = type(value).__name__
                 raise ArgumentTypeError(f"{what}: the predicate must be a bool or a bool tensor, not {kind}")
@@ -119,6 +122,13 @@ def _like(spec: TreeSpec, leaves: list, tree: Any, what: str, whose: str) -> lis
 # ---- functions ------------------------------------------------------------------------------------------------------
 
 
+def check_functions(what: str, **functions: Any) -> None:
+    """Refuse what is not a function where one is expected."""
+    for name, function in functions.items():
+        if not callable(function):
+            raise ArgumentTypeError(f"{what}: {name} must be a function, got {type(function).__name__}")
+
+
 def cond(pred: Any, true_fn: Callable, false_fn: Callable, *args: Any, operands: Any = ()) -> Any:
     """true_fn(*operands) if pred else false_fn(*operands).
 
@@ -131,7 +141,15 @@ def cond(pred: Any, true_fn: Callable, false_fn: Callable, *args: Any, operands:
     >>> cr.func.cond(x.sum() > 0, lambda x: x, lambda x: x * x, x)
     tensor(4.)
     """
+    if not isinstance(operands, (tuple, list)):
+        raise ArgumentTypeError(
+            f"cond: operands must be a tuple, got {type(operands).__name__}; write operands=(x,), or the arguments "
+            f"after the branches"
+        )
+    check_functions("cond", true_fn=true_fn, false_fn=false_fn)
     given = as_tensors((*args, *operands))
+    if as_equations() and is_symbolic(pred):
+        return staged_cond(pred, true_fn, false_fn, given)
     p = Predicate(pred, "cond")
     if not p.traces:
         return (true_fn if p.all else false_fn)(*given)
@@ -148,6 +166,12 @@ def cond(pred: Any, true_fn: Callable, false_fn: Callable, *args: Any, operands:
     except TreeError as error:
         names = f"{name_of(true_fn)} and {name_of(false_fn)}"
         raise TreeError(f"cond: {names} return different structures: {error}") from None
+    for a, b, path in zip(flat, other, out_spec.paths("the result"), strict=True):
+        if raw_shape(a) != raw_shape(b):
+            raise ShapeError(
+                f"cond: under vmap both branches must return the same shapes; {path} has shape {raw_shape(a)} from "
+                f"{name_of(true_fn)}, but {raw_shape(b)} from {name_of(false_fn)}"
+            )
     return out_spec.unflatten(_select(p, flat, other))
 
 
@@ -161,10 +185,16 @@ def while_loop(cond_fun: Callable, body_fun: Callable, init_val: Any, *, checkpo
     >>> cr.func.while_loop(lambda x: (x < 100).all(), lambda x: x * 3, cr.tensor(2.0))
     tensor(162.)
     """
+    check_functions("while_loop", cond_fun=cond_fun, body_fun=body_fun)
     leaves, spec = tree_flatten(as_tensors(init_val))
     steps = 1 if checkpoint is True else int(checkpoint)
     if steps < 0:
         raise ArgumentError(f"while_loop: checkpoint must be False, True or a number of steps, got {checkpoint}")
+    if as_equations():
+        with state.stage.scratch():
+            symbolic = is_symbolic(cond_fun(spec.unflatten(tensors_of(leaves))))
+        if symbolic:
+            return staged_while(cond_fun, body_fun, init_val)
 
     def advance(limit: int | None, *xs: Any) -> tuple[list, bool]:
         values, done = list(xs), 0
@@ -201,8 +231,12 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any, *, chec
     >>> cr.func.fori_loop(0, 3, lambda i, x: x + i, cr.tensor(10.0))
     tensor(13.)
     """
+    check_functions("fori_loop", body_fun=body_fun)
+    for bound in (lower, upper):
+        if is_inexact(raw_dtype(bound)):
+            raise ArgumentTypeError(f"fori_loop: the bounds must be integers, got {bound} of dtype {raw_dtype(bound)}")
     (low, low_traces), (high, high_traces) = _stripped(lower), _stripped(upper)
-    if low_traces or high_traces:
+    if low_traces or high_traces or is_symbolic(lower) or is_symbolic(upper):
         start = public(np.asarray(lower)) if not isinstance(lower, Tensor) else lower
 
         def more(pair: tuple) -> Any:
@@ -213,6 +247,9 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any, *, chec
 
         return while_loop(more, body, (start, init_val), checkpoint=checkpoint)[1]
     first, last = int(low), int(high)
+    if as_equations() and first < last:
+        i = np.arange(first, last)
+        return staged_scan(lambda v, i: (body_fun(i, v), None), init_val, i, i.size, False, "fori_loop")[0]
     leaves, spec = tree_flatten(as_tensors(init_val))
 
     def run(start: int, stop: int, *xs: Any) -> list:
@@ -250,25 +287,37 @@ def scan(
     >>> cr.func.scan(lambda c, x: (c + x, c), cr.tensor(0.0), cr.tensor([1.0, 2.0, 3.0]))
     (tensor(6.), tensor([0., 1., 3.]))
     """
+    return _scan(f, init, xs, length, reverse, checkpoint, "scan")
+
+
+def _scan(f: Callable, init: Any, xs: Any, length: Any, reverse: bool, checkpoint: Any, what: str) -> tuple:
+    check_functions(what, f=f)
     items, x_spec = tree_flatten(as_tensors(xs))
     sizes = {raw_shape(x)[0] if raw_shape(x) else None for x in items}
     if None in sizes:
-        raise ShapeError("scan: every tensor in xs needs a dimension 0; use 0-d ones as outer variables instead")
+        raise ShapeError(f"{what}: every tensor in xs needs a dimension 0; use 0-d ones as outer variables instead")
     if length is not None:
         sizes.add(int(length))
     if len(sizes) != 1:
-        raise ArgumentError(f"scan: xs and length must agree on one number of steps, got {sorted(sizes) or 'none'}")
+        raise ArgumentError(f"{what}: xs and length must agree on one number of steps, got {sorted(sizes) or 'none'}")
     n = sizes.pop()
     leaves, spec = tree_flatten(as_tensors(init))
-    y_specs: list[TreeSpec] = []
+    first: list[tuple[TreeSpec, list]] = []  # structure and shapes of y
 
     def step(i: int, values: list) -> tuple[list, list]:
         pair = f(spec.unflatten(values), x_spec.unflatten([x[i] for x in items_now]))
         if not isinstance(pair, tuple) or len(pair) != 2:
-            raise ArgumentTypeError(f"scan: f must return a pair (carry, y), not {type(pair).__name__}")
+            raise ArgumentTypeError(f"{what}: f must return a pair (carry, y), not {type(pair).__name__}")
         y, y_spec = tree_flatten(as_tensors(pair[1]))
-        y_specs[:] = [y_spec]
-        return _like(spec, values, pair[0], "scan", "f's carry"), y
+        y = [_row(v, what) for v in y]
+        shapes = [tuple(raw_shape(v)) for v in y]
+        if first and first[0] != (y_spec, shapes):
+            raise ShapeError(
+                f"{what}: every step must return a y of the same structure and shapes, to be stacked; one gave shapes "
+                f"{first[0][1]} in {first[0][0]}, a later one {shapes} in {y_spec}"
+            )
+        first[:] = [(y_spec, shapes)]
+        return _like(spec, values, pair[0], what, "f's carry"), y
 
     def run(order: range, m: int, *given: Any) -> tuple[list, list]:
         nonlocal items_now
@@ -284,6 +333,8 @@ def scan(
         empty = [wrap(np.zeros(raw_shape(x)[1:], raw_dtype(x))) for x in items]
         example = f(init, x_spec.unflatten(empty))[1]
         return init, tree_map(lambda y: wrap(np.zeros((0, *raw_shape(y)), raw_dtype(y))), as_tensors(example))
+    if as_equations():
+        return staged_scan(f, init, xs, n, reverse, what)
     order = range(n - 1, -1, -1) if reverse else range(n)
     steps = 1 if checkpoint is True else int(checkpoint)
     if not steps:
@@ -296,7 +347,13 @@ def scan(
     if reverse:
         ys.reverse()
     stacked = [_stacked(list(column)) for column in zip(*ys, strict=True)]
-    return spec.unflatten(leaves), y_specs[0].unflatten(stacked)
+    return spec.unflatten(leaves), first[0][0].unflatten(stacked)
+
+
+def _row(y: Any, what: str) -> Any:
+    if not isinstance(y, (Tensor, *NUMBERS)):
+        raise ArgumentTypeError(f"{what}: the function must return tensors or numbers, got {type(y).__name__}")
+    return y if isinstance(y, Tensor) else wrap(lower_value(y))
 
 
 def _stacked(values: list) -> Tensor:
@@ -314,76 +371,5 @@ def map(f: Callable, xs: Any, *, batch_size: int | None = None) -> Any:
         from .vectorise import vmap
 
         return vmap(f, chunk_size=batch_size)(xs)
-    return scan(lambda carry, x: (carry, f(x)), None, xs)[1]
-
-
-def associative_scan(fn: Callable, elems: Any, reverse: bool = False, axis: int = 0) -> Any:
-    """All partial results x0, fn(x0, x1), fn(fn(x0, x1), x2) ... of an associative function, in logarithmic depth.
-
-    `fn` takes and returns pytrees like `elems`, with any size along `axis`, which it must treat as a batch dimension.
-
-    >>> import chainrule as cr
-    >>> cr.func.associative_scan(lambda a, b: a * b, cr.tensor([1.0, 2.0, 3.0, 4.0]))
-    tensor([ 1.,  2.,  6., 24.])
-    """
-    from ..ops.shape import canonical_dim
-
-    leaves, spec = tree_flatten(as_tensors(elems))
-    if not leaves:
-        return elems
-    axes = [canonical_dim(axis, len(raw_shape(x))) for x in leaves]
-    sizes = {raw_shape(x)[a] if raw_shape(x) else None for x, a in zip(leaves, axes, strict=True)}
-    if len(sizes) != 1 or None in sizes:
-        raise ArgumentError(f"associative_scan: all elements need the same size along axis {axis}, got sizes {sizes}")
-
-    def cut(xs: list, key: slice) -> list:
-        return [x[(*[slice(None)] * a, key)] for x, a in zip(xs, axes, strict=True)]
-
-    def combine(left: list, right: list) -> list:
-        return spec.flatten_up_to(fn(spec.unflatten(left), spec.unflatten(right)), "fn's result")
-
-    def prefix(xs: list) -> list:
-        n = raw_shape(xs[0])[axes[0]]
-        if n < 2:
-            return xs
-        pairs = combine(cut(xs, slice(0, n - 1, 2)), cut(xs, slice(1, n, 2)))
-        odd = prefix(pairs)
-        if n > 2:
-            before = cut(odd, slice(0, -1)) if n % 2 == 0 else odd
-            later = combine(before, cut(xs, slice(2, n, 2)))
-            even = [_joined([a, b], d) for a, b, d in zip(cut(xs, slice(0, 1)), later, axes, strict=True)]
-        else:
-            even = cut(xs, slice(0, 1))
-        return [_interleaved(e, o, d) for e, o, d in zip(even, odd, axes, strict=True)]
-
-    if reverse:
-        leaves = [_flipped(x, a) for x, a in zip(leaves, axes, strict=True)]
-    out = prefix(leaves)
-    if reverse:
-        out = [_flipped(x, a) for x, a in zip(out, axes, strict=True)]
-    return spec.unflatten(out)
-
-
-def _flipped(x: Any, dim: int) -> Any:
-    return x[(*[slice(None)] * dim, np.arange(raw_shape(x)[dim] - 1, -1, -1))]
-
-
-def _joined(parts: list, dim: int) -> Any:
-    from ..ops.joining import cat
-
-    return cat(parts, dim)
-
-
-def _interleaved(even: Any, odd: Any, dim: int) -> Any:
-    """e0 o0 e1 o1 ... along `dim`; there may be one more of `even`."""
-    from ..ops.joining import stack
-    from ..ops.shape import reshape_p
-
-    n = raw_shape(odd)[dim]
-    shape = list(raw_shape(odd))
-    head = even[(*[slice(None)] * dim, slice(0, n))]
-    shape[dim] = 2 * n
-    mixed = reshape_p(stack([head, odd], dim + 1), shape=tuple(shape))
-    if raw_shape(even)[dim] > n:
-        return _joined([mixed, even[(*[slice(None)] * dim, slice(n, n + 1))]], dim)
-    return mixed
+    check_functions("map", f=f)
+    return _scan(lambda carry, x: (carry, f(x)), None, xs, None, False, False, "map")[1]

@@ -10,11 +10,13 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..core.errors import ArgumentError, ArgumentTypeError, GraphError, ShapeError
 from ..core.provenance import describe, here
 from ..core.pytree import TreeSpec, tree_flatten
 from ..core.value import Tensor, raw_shape
-from .arguments import as_tensors, flatten, name_of
+from .arguments import NUMBERS, as_tensors, flatten, name_of
 from .calls import Call, JVPCall, VJPCall, public_leaf
 from .tape import public
 
@@ -161,6 +163,11 @@ def _collected(name: str, backward: str, found: Any, spec: TreeSpec, names: list
         part = [None] * child.num_leaves if c is None else child.flatten_up_to(as_tensors(c), f"cotangent of {label}")
         for x, path in zip(part, child.paths(""), strict=True):
             want = shapes[len(out)]
+            if x is not None and not isinstance(x, (Tensor, np.ndarray, np.generic, *NUMBERS)):
+                raise ArgumentTypeError(
+                    f"custom_vjp {name}: the backward function {backward} returned a {type(x).__name__} as the "
+                    f"cotangent of {label}{path}; return a tensor, or None for zero"
+                )
             if x is not None and want is not None and raw_shape(x) != want:
                 raise ShapeError(
                     f"custom_vjp {name}: the backward function {backward} returned a cotangent of shape {raw_shape(x)} "

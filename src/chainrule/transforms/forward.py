@@ -68,10 +68,11 @@ class JVPTrace(Level):
             ans = bind(prim, tuple(primals), params)
         else:
             ans = self.lower(prim, tuple(primals), params)
+        live = live and (enabled or self.forgiving)  # tangents of dual levels pass through no_grad, as in PyTorch
         if prim.n_out == 1:
             tangent = None
-            if live and enabled and not prim.cut and is_inexact(raw_dtype(ans)):
-                if self.outer:
+            if live and not prim.cut and is_inexact(raw_dtype(ans)):
+                if self.outer or not enabled:
                     tangent = push(prim, tangents, ans, primals, params)
                 else:
                     tangent = self._quietly(prim, tangents, ans, primals, params)
@@ -82,8 +83,8 @@ class JVPTrace(Level):
             t._tangent = tangent
             return t
         found: Any = None
-        if live and enabled and any([is_inexact(raw_dtype(a)) for a in ans]):
-            found = (push if self.outer else self._quietly)(prim, tangents, ans, primals, params)
+        if live and any([is_inexact(raw_dtype(a)) for a in ans]):
+            found = (push if self.outer or not enabled else self._quietly)(prim, tangents, ans, primals, params)
         if found is None:
             found = (None,) * len(ans)
         return tuple([self.dual(a, t if is_inexact(raw_dtype(a)) else None) for a, t in zip(ans, found, strict=True)])

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.dtypes import from_numpy_dtype
-from ..core.errors import GraphError, ShapeError
+from ..core.errors import ArgumentError, FunctionError, GraphError, ShapeError
+from ..core.primitive import VALUE
 from ..core.provenance import describe
 from ..core.pytree import tree_flatten, tree_map
 from ..core.tape import NodeBase, Select
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
-from .arguments import Chosen, as_tensors, differentiable, fit, flatten, name_of, out_leaf, with_aux
+from .arguments import Chosen, as_tensors, check_callable, differentiable, fit, flatten, name_of, out_leaf, with_aux
 from .forward import JVPTrace
 from .jacobian import hessian, hvp, jacfwd, jacrev
 from .tape import Tape, ones_like_raw, own_arrays, public, zeros_like_raw
@@ -43,14 +44,16 @@ def _aux_values(aux: Any, split: Callable) -> Any:
 
 def _gradient(func: Callable, argnums: Any, has_aux: bool, args: tuple, kwargs: dict, what: str) -> tuple:
     """(gradients in the structure of the chosen arguments, value, aux)."""
+    if not callable(func):
+        check_callable(func, what.partition("(")[0])
     chosen = Chosen(func, argnums, args, kwargs, what)
     values, spec = chosen.flat(what)
     tape = Tape(values)
-    out, aux = with_aux(tape.record(chosen.call, spec.unflatten(tape.inputs)), has_aux, what)
+    out, aux = with_aux(tape.record(chosen.call, spec.unflatten(tape.inputs)), has_aux, what, func)
     if not isinstance(out, Tensor):
-        raise GraphError(
-            f"{what}: Expected {name_of(func)}(*args) to return tensor, got type {type(out).__name__}"
-            + (". Write has_aux=True if it returns (loss, aux)." if isinstance(out, tuple) else "")
+        raise FunctionError(
+            f"{what}: Expected {name_of(func)}(*args) to return tensor, got type {type(out).__name__}. "
+            + ("Write has_aux=True if it returns (loss, aux)." if isinstance(out, tuple) else "Return a scalar tensor.")
         )
     value, node = tape.split(out)
     shape = raw_shape(value)
@@ -138,13 +141,14 @@ class _Recorded:
     __slots__ = ("aux", "in_spec", "nodes", "out_spec", "outs", "tape", "values", "what")
 
     def __init__(self, func: Callable, primals: tuple, has_aux: bool, what: str) -> None:
+        check_callable(func, what.partition("(")[0])
         primals = as_tensors(primals)
         leaves, self.in_spec = tree_flatten(primals)
-        names = [f"argument {p}" for p in self.in_spec.paths()]
+        names = [f"argument {i}{p}" for i, c in enumerate(self.in_spec.children) for p in c.paths()]
         self.values = [differentiable(x, what, p) for x, p in zip(leaves, names, strict=True)]
         self.what = what
         self.tape = tape = Tape(self.values)
-        out, aux = with_aux(tape.record(func, *self.in_spec.unflatten(tape.inputs)), has_aux, what)
+        out, aux = with_aux(tape.record(func, *self.in_spec.unflatten(tape.inputs)), has_aux, what, func)
         self.aux = _aux_values(aux, tape.split) if has_aux else None
         flat, self.out_spec = flatten(out)
         pairs = [tape.split(out_leaf(x, what, func)) for x in flat]
@@ -157,7 +161,7 @@ class _Recorded:
 
     def cotangents(self, given: Any) -> list:
         """The user's cotangents as lower values; None where no gradient can flow."""
-        flat = self.out_spec.flatten_up_to(given, "the cotangent")
+        flat = self.out_spec.flatten_up_to(given, f"{self.what}: the cotangent")
         return [
             None if node is None or c is None else fit(c, v, self.what, p)
             for c, v, node, p in zip(flat, self.outs, self.nodes, self.out_spec.paths("the cotangent"), strict=True)
@@ -205,8 +209,11 @@ def jvp(func: Callable, primals: Any, tangents: Any, *, strict: bool = False, ha
     if not isinstance(primals, (tuple, list)):
         kind = type(primals).__name__
         raise GraphError(f"{what}: Expected primals to be a tuple, got {kind}; write jvp(f, (x,), (t,))")
+    check_callable(func, "jvp")
     leaves, spec = tree_flatten(tuple(as_tensors(primals)))
-    flat = spec.flatten_up_to(tuple(as_tensors(tangents)), "tangents")
+    if not leaves:
+        raise ArgumentError(f"{what}: Expected primals to contain at least one Tensor; write jvp(f, (x,), (t,))")
+    flat = spec.flatten_up_to(tuple(as_tensors(tangents)), f"{what}: tangents")
     names = spec.paths("primals")
     values, directions = [], []
     for x, t, name in zip(leaves, flat, names, strict=True):
@@ -220,7 +227,7 @@ def jvp(func: Callable, primals: Any, tangents: Any, *, strict: bool = False, ha
     duals = [trace.dual(v, t) for v, t in zip(values, directions, strict=True)]
     with trace:
         out = func(*spec.unflatten(duals))
-    out, aux = with_aux(out, has_aux, what)
+    out, aux = with_aux(out, has_aux, what, func)
     outs, out_spec = flatten(out)
     pairs = [trace.split(out_leaf(x, what, func)) for x in outs]
     if strict and any(t is None for _, t in pairs):
@@ -254,7 +261,7 @@ def linearize(func: Callable, *primals: Any) -> tuple:
 
     def pushforward(*tangents: Any) -> Any:
         """J times tangents."""
-        flat = run.in_spec.flatten_up_to(tuple(as_tensors(tangents)), "tangents")
+        flat = run.in_spec.flatten_up_to(tuple(as_tensors(tangents)), f"{run.what}: tangents")
         names = run.in_spec.paths("tangents")
         given = [None if t is None else fit(t, v, run.what, n) for t, v, n in zip(flat, run.values, names, strict=True)]
         roots = [(node, t) for node, t in zip(pulled, given, strict=False) if node is not None and t is not None]
@@ -273,9 +280,50 @@ def linear_transpose(func: Callable, *primals: Any) -> Callable:
 
     `primals` only give the shapes and dtypes of the arguments.
 
+    Raises:
+        GraphError: an operation on the way is not linear in the arguments.
+
     >>> import chainrule as cr
     >>> cr.func.linear_transpose(lambda x: 3 * x, cr.tensor(0.0))(cr.tensor(2.0))
     (tensor(6.),)
     """
     zeros = tree_map(lambda x: wrap(zeros_like_raw(x)) if hasattr(x, "shape") else np.zeros(()), as_tensors(primals))
-    return vjp(func, *zeros)[1]
+    run = linear_run(func, tuple(zeros), "linear_transpose", "Use vjp for the transpose of its derivative.")
+
+    def transposed(*cotangents: Any) -> tuple:
+        """The transpose applied to one cotangent per result."""
+        given = cotangents[0] if len(cotangents) == 1 else cotangents
+        cts = run.cotangents(as_tensors(given))
+        return run.in_spec.unflatten(own_arrays(run.pull(cts), cts))
+
+    return transposed
+
+
+def linear_run(func: Callable, primals: tuple, what: str, hint: str, name: str = "") -> _Recorded:
+    """`func` recorded at `primals`, or the error that says which operation in it is not linear."""
+    run = _Recorded(func, primals, False, what)
+    found = _not_linear(run.nodes)
+    if found is not None:
+        raise GraphError(
+            f"{what}: {name or name_of(func)} is not linear in its arguments: {found.prim.name} at "
+            f"{describe(found.code, found.lasti)} is applied to them. {hint}"
+        )
+    return run
+
+
+def _not_linear(nodes: Sequence) -> Any:
+    """A recorded operation whose derivative depends on the inputs of the tape, if there is one."""
+    stack, seen = [n for n in nodes if n is not None], set()
+    while stack:
+        node = stack.pop()
+        node = node.node if isinstance(node, Select) else node
+        if id(node) in seen or not isinstance(node, NodeBase):
+            continue
+        seen.add(id(node))
+        prim, edges = node.prim, node.edges
+        if prim.joint is None and prim.kind != "linear" and not prim.view:
+            kinds, keeps_ans = prim.reads(len(edges), tuple([e is not None for e in edges]))
+            if keeps_ans or any(k == VALUE and e is not None for k, e in zip(kinds, edges, strict=True)):
+                return node
+        stack.extend([e for e in edges if e is not None])
+    return None

@@ -15,13 +15,13 @@ import numpy as np
 
 from ..core.errors import ArgumentError, GraphError, ShapeError
 from ..core.pytree import tree_flatten
-from ..core.value import Tensor, raw_dtype, raw_shape, wrap
-from .arguments import as_tensors, name_of
-from .batch import BatchTrace
+from ..core.value import Tensor, Tracer, raw_dtype, raw_shape, wrap
+from .arguments import NUMBERS, as_tensors, differentiable, name_of
+from .batch import Batched, BatchTrace
 from .calls import Call, attach, over_batch, top_trace, value_at
 from .closure import convert
 from .forward import JVPTrace
-from .func import jvp, vjp
+from .func import jvp, linear_run, vjp
 from .tape import below, public, zeros_like_raw
 
 __all__ = ["custom_linear_solve", "fixed_point", "root"]
@@ -301,6 +301,9 @@ def custom_linear_solve(
     pure = convert(matvec, b)
     if [raw_shape(o) for o in pure.call(pure.consts, leaves)] != [raw_shape(x) for x in leaves]:
         raise ShapeError(f"custom_linear_solve: {name_of(matvec)} must map trees like b to trees like b")
+    given = [public(zeros_like_raw(x)) for x in leaves]
+    flat = lambda xs: pure.call(pure.consts, xs)  # noqa: E731
+    linear_run(flat, (given,), "custom_linear_solve", "Use root for it.", name_of(matvec))
     if symmetric:
         transpose_solve = transpose_solve or solve
 
@@ -316,7 +319,8 @@ def custom_linear_solve(
             if user is None:
                 return dense_solve(lambda v: function(consts, v), right)
             found = user(lambda x: spec.unflatten(function(consts, spec.flatten_up_to(x))), spec.unflatten(right))
-            return spec.flatten_up_to(as_tensors(found), "solve's result")
+            flat = spec.flatten_up_to(as_tensors(found), "custom_linear_solve: solve's result")
+            return [_solution(x, like) for x, like in zip(flat, right, strict=True)]
 
         return run
 
@@ -325,11 +329,29 @@ def custom_linear_solve(
     return spec.unflatten(outs)
 
 
+def _solution(x: Any, like: Any) -> Any:
+    """What a user's solve returned, as a constant: its derivative is that of the equation."""
+    while isinstance(x, Tensor) and (isinstance(x, Tracer) or x._node is not None):
+        if type(x) is Batched:
+            raise GraphError(
+                "custom_linear_solve: solve uses a tensor that vmap maps over from an outer variable, but it is called "
+                "for one example at a time; use the matvec that it is given, or leave solve out"
+            )
+        x = x._data if isinstance(x, Tracer) else wrap(x._data)
+    if not hasattr(x, "shape") or raw_shape(x) != raw_shape(like):
+        got = raw_shape(x) if hasattr(x, "shape") else type(x).__name__
+        raise ShapeError(f"custom_linear_solve: solve must return x shaped like b, {raw_shape(like)}, not {got}")
+    return public(x)
+
+
 def _implicit(name: str, f: Callable, x0: Any, args: tuple, residual_of: Callable, find: Callable) -> Any:
     """Solution of residual_of(f(x, *args), x) = 0, differentiable by `args` and by what `f` reads."""
     start, spec = tree_flatten(as_tensors(x0))
     given, arg_spec = tree_flatten(as_tensors(args))
     moving = [i for i, x in enumerate(given) if isinstance(x, Tensor)]
+    for x, path in zip(start, spec.paths("x0"), strict=True):
+        if isinstance(x, Tensor):
+            differentiable(x, name, path)
     plain = [wrap(np.array(concrete(x))) if isinstance(x, Tensor) else wrap(np.asarray(x, float)) for x in start]
     if any(type(t).__name__ == "Batched" for x in start for t in _layers(x)):
         raise ArgumentError(
@@ -341,7 +363,12 @@ def _implicit(name: str, f: Callable, x0: Any, args: tuple, residual_of: Callabl
         for i, v in zip(moving, leaves, strict=True):
             full[i] = v
         out = f(spec.unflatten(x), *arg_spec.unflatten(full))
-        return spec.flatten_up_to(as_tensors(out), f"{name}: the function's result")
+        found = spec.flatten_up_to(as_tensors(out), f"{name}: the function's result")
+        for new, old, path in zip(found, x, spec.paths("the function's result"), strict=True):
+            if not isinstance(new, (Tensor, *NUMBERS)) or raw_shape(new) != raw_shape(old):
+                got = raw_shape(new) if isinstance(new, Tensor) else type(new).__name__
+                raise ShapeError(f"{name}: {path} must have the shape of the unknown, {raw_shape(old)}, but is {got}")
+        return found
 
     example = [given[i] for i in moving]
     pure = convert(lambda xs, theta: value(theta, xs), plain, example)
@@ -354,7 +381,11 @@ def _implicit(name: str, f: Callable, x0: Any, args: tuple, residual_of: Callabl
             out = value(theta, x)
         return residual_of(out, list(x))
 
-    call = RootCall(name, residual, lambda theta: find(lambda x: residual(theta, x), plain))
+    def search(theta: Sequence) -> list:
+        with np.errstate(all="ignore"):  # a search that runs away says so itself
+            return find(lambda x: residual(theta, x), plain)
+
+    call = RootCall(name, residual, search)
     return spec.unflatten(call.apply([*pure.consts, *example]))
 
 
@@ -432,10 +463,10 @@ def fixed_point(f: Callable, x0: Any, *args: Any, tol: float | None = None, max_
             r = residual(x)
             x = [a - b for a, b in zip(x, r, strict=True)]
             size = _norm(r)
-            if size <= limit * max(1.0, _norm(x)):
-                return x
             if not np.isfinite(size):
                 break
+            if size <= limit * max(1.0, _norm(x)):
+                return x
         raise GraphError(
             f"fixed_point: no convergence in {max_iter} iterations, the last step was {size:.3g}; tol {limit:.3g}"
         )

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import ArgumentError
 from ..core.pytree import tree_map
 from ..core.value import Tensor, raw_dtype, raw_shape
-from .arguments import Chosen, flatten, out_leaf, with_aux
+from .arguments import Chosen, check_callable, flatten, out_leaf, with_aux
 from .batch import Batched, BatchTrace, from_front
 from .forward import JVPTrace
 from .tape import Tape, ones_like_raw, own_arrays, public
@@ -32,11 +32,15 @@ def _basis(shape: tuple, dtype: Any, start: int, stop: int) -> np.ndarray:
     return np.eye(stop - start, n, start, dtype).reshape(stop - start, *shape)
 
 
+def check_chunk_size(what: str, size: int | None) -> None:
+    """Refuse a chunk_size below 1."""
+    if size is not None and size <= 0:
+        raise ArgumentError(f"{what}: `chunk_size` should be greater than 0, or None, got {size}")
+
+
 def _chunks(n: int, size: int | None) -> list[tuple[int, int]]:
     if size is None or size >= n:
         return [(0, n)]
-    if size <= 0:
-        raise ArgumentError(f"chunk_size must be positive or None, got {size}")
     return [(i, min(i + size, n)) for i in range(0, n, size)]
 
 
@@ -63,13 +67,15 @@ def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_siz
             [0., 4.]])
     """
     what = "jacrev(f)(*args)"
+    check_chunk_size("jacrev", chunk_size)
 
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
+        check_callable(func, "jacrev")
         chosen = Chosen(func, argnums, args, kwargs, what)
         values, spec = chosen.flat(what)
         tape = Tape(values)
-        out, aux = with_aux(tape.record(chosen.call, spec.unflatten(tape.inputs)), has_aux, what)
+        out, aux = with_aux(tape.record(chosen.call, spec.unflatten(tape.inputs)), has_aux, what, func)
         outs, out_spec = flatten(out)
         rows = []
         for leaf in outs:
@@ -121,9 +127,11 @@ def jacfwd(
             [0., 4.]])
     """
     what = "jacfwd(f)(*args)"
+    check_chunk_size("jacfwd", chunk_size)
 
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
+        check_callable(func, "jacfwd")
         chosen = Chosen(func, argnums, args, kwargs, what)
         values, spec = chosen.flat(what)
         columns: list[list] = []  # per input leaf, the blocks of every output leaf
@@ -139,15 +147,18 @@ def jacfwd(
                 duals = [trace.dual(v, basis if j == i else None) for j, v in enumerate(values)]
                 with batch, trace:
                     out = chosen.call(spec.unflatten(duals))
-                out, aux = with_aux(out, has_aux, what)
+                out, aux = with_aux(out, has_aux, what, func)
                 leaves, out_spec = flatten(out)
                 pairs = [trace.split(out_leaf(leaf, what, func)) for leaf in leaves]
-                outs = [v._data if type(v) is Batched and v._trace is batch else v for v, _ in pairs]
+                outs = [v for v, _ in pairs]
                 parts.append([None if t is None else from_front(batch.whole(t), len(raw_shape(t))) for _, t in pairs])
                 batch.alive = False
                 if has_aux:
                     aux = tree_map(
-                        lambda x, trace=trace: public(trace.split(x)[0]) if isinstance(x, Tensor) else x, aux
+                        lambda x, trace=trace, batch=batch: (
+                            _example(trace.split(x)[0], batch) if isinstance(x, Tensor) else x
+                        ),
+                        aux,
                     )
             blocks = []
             for k, v in enumerate(outs):
@@ -162,6 +173,11 @@ def jacfwd(
         return (found, aux) if has_aux else found
 
     return jacobian
+
+
+def _example(x: Any, batch: BatchTrace) -> Any:
+    """A value that is the same for every column, as a tensor."""
+    return public(x._data[0] if type(x) is Batched and x._trace is batch else x)
 
 
 def _last_joined(parts: list) -> Any:

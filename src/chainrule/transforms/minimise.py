@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError
+from ..core.errors import ArgumentError, FunctionError
 from ..core.pytree import broadcast_prefix, tree_flatten
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
-from .arguments import as_tensors, differentiable
+from .arguments import as_tensors, differentiable, name_of
 from .func import value_and_grad
 from .implicit import concrete
 from .jacobian import hessian, hvp
@@ -26,7 +26,15 @@ USES_HESSIAN = {"dogleg", "trust-exact"}
 
 @dataclass(frozen=True)
 class MinimizeResult:
-    """What `minimize` found: `x` in the structure of x0, the value `fun` there, and how it went."""
+    """What `minimize` found: `x` in the structure of x0, the value `fun` there, and how it went.
+
+    Values keep their shapes and dtypes.
+
+    >>> import chainrule as cr
+    >>> found = cr.func.minimize(lambda x: ((x - 1) ** 2).sum(), cr.zeros(2))
+    >>> found.success
+    True
+    """
 
     x: Any
     fun: float
@@ -84,7 +92,7 @@ def minimize(
         parts = [np.asarray(concrete(g)).reshape(-1) for g in spec.flatten_up_to(found)]
         return np.concatenate(parts).astype(float)
 
-    both = value_and_grad(lambda x: fun(x, *args))
+    both = value_and_grad(lambda x: _scalar(fun, fun(x, *args)))
 
     def evaluate(vector: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = both(tree(vector))
@@ -116,7 +124,8 @@ def minimize(
     found = optimize.minimize(
         target, start, method=method, tol=tol, options=options, callback=callback, constraints=constraints, **given
     )
-    jac = tree(np.asarray(found.jac)) if getattr(found, "jac", None) is not None and kind not in NO_GRADIENT else None
+    slope = found.get("grad") if kind == "trust-constr" else found.get("jac")  # its jac is that of the constraints
+    jac = tree(np.asarray(slope)) if slope is not None and kind not in NO_GRADIENT else None
     return MinimizeResult(
         tree(found.x),
         float(found.fun),
@@ -128,6 +137,15 @@ def minimize(
         int(getattr(found, "nfev", 0)),
         found,
     )
+
+
+def _scalar(fun: Callable, value: Any) -> Any:
+    if not isinstance(value, Tensor) or raw_shape(value):
+        got = f"a tensor of shape {tuple(raw_shape(value))}" if isinstance(value, Tensor) else type(value).__name__
+        raise FunctionError(
+            f"minimize: {name_of(fun)} must return a scalar tensor, but returned {got}; write its .sum()"
+        )
+    return value
 
 
 def _bounds(bounds: Any, spec: Any, values: list) -> list[tuple]:

@@ -11,6 +11,7 @@ from ..core.pytree import tree_map
 from ..core.value import Tensor, raw_shape, wrap
 
 __all__ = [
+    "fisher_product",
     "functional_call",
     "ggn_product",
     "module_hessian",
@@ -92,13 +93,23 @@ def functional_call(
 
     Raises:
         ArgumentError: an unknown name (or with strict, a missing one), or a name given twice.
+
+    The new values have the shapes of those they replace.
+
+    >>> import chainrule as cr
+    >>> model = cr.nn.Linear(1, 1)
+    >>> values = {"weight": cr.tensor([[2.0]]), "bias": cr.tensor([1.0])}
+    >>> cr.func.functional_call(model, values, (cr.tensor([3.0]),))
+    tensor([7.])
     """
+    if not hasattr(module, "named_parameters"):
+        raise ArgumentTypeError(f"functional_call: expects a module, but got {type(module).__name__}")
     given: dict = {}
     dicts = parameter_and_buffer_dicts
     if isinstance(dicts, dict):
         dicts = (dicts,)
     if not isinstance(dicts, Sequence) or not all(isinstance(d, dict) for d in dicts):
-        raise ArgumentTypeError(
+        raise ArgumentError(
             f"Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got "
             f"{type(dicts).__name__}"
         )
@@ -127,6 +138,13 @@ def stack_module_state(models: Any) -> tuple[dict, dict]:
     """(parameters, buffers) of several modules of one structure, stacked along a new dimension 0, for vmap.
 
     Parameters are new leaves that require grad where the modules' do.
+
+    N modules: each value has shape (N, *its shape).
+
+    >>> import chainrule as cr
+    >>> params, buffers = cr.func.stack_module_state([cr.nn.Linear(2, 1) for _ in range(3)])
+    >>> params["weight"].shape
+    torch.Size([3, 1, 2])
     """
     from ..ops.joining import stack
 
@@ -170,21 +188,43 @@ def per_sample_grads(module: Any, loss: Callable, *batch: Any, randomness: str =
     """Gradients of loss(module(*inputs), target) for each sample by itself, by parameter name.
 
     `batch` is (*inputs, target), each with the samples along dimension 0; every gradient has that dimension in front.
+
+    Each gradient has shape (N, *parameter shape) for N samples.
+
+    >>> import chainrule as cr
+    >>> model = cr.nn.Linear(2, 1)
+    >>> grads = cr.func.per_sample_grads(model, cr.nn.MSELoss(), cr.ones(4, 2), cr.zeros(4, 1))
+    >>> grads["weight"].shape
+    torch.Size([4, 1, 2])
     """
     from .func import grad
     from .vectorise import vmap
 
-    params = _parameters(module)
+    each = vmap(grad(_one_sample(module, loss)), (None, *[0] * len(batch)), randomness=randomness)
+    return each(_parameters(module), *batch)
 
-    def one(p: dict, *sample: Any) -> Any:
+
+def _one_sample(module: Any, loss: Callable) -> Callable:
+    """(params, *sample) -> loss of the sample, as a batch of one."""
+
+    def one(params: dict, *sample: Any) -> Any:
         kept = tuple(tree_map(lambda x: x.unsqueeze(0), s) for s in sample)
-        return _loss_of(module, loss, kept)(p)
+        return _loss_of(module, loss, kept)(params)
 
-    return vmap(grad(one), (None, *[0] * len(batch)), randomness=randomness)(params, *batch)
+    return one
 
 
 def module_hvp(module: Any, loss: Callable, vector: dict, *batch: Any) -> dict[str, Tensor]:
-    """Product of the Hessian of loss(module(*inputs), target) by the parameters with `vector` (by parameter name)."""
+    """Product of the Hessian of loss(module(*inputs), target) by the parameters with `vector` (by parameter name).
+
+    `vector` and the product have the parameters' shapes.
+
+    >>> import chainrule as cr
+    >>> model = cr.nn.Linear(1, 1)
+    >>> v = {name: cr.ones_like(p) for name, p in model.named_parameters()}
+    >>> cr.func.module_hvp(model, cr.nn.MSELoss(), v, cr.ones(4, 1), cr.zeros(4, 1))["bias"]
+    tensor([4.])
+    """
     from .jacobian import hvp
 
     return hvp(_loss_of(module, loss, batch), (_parameters(module),), (vector,))[0]
@@ -195,6 +235,15 @@ def ggn_product(module: Any, loss: Callable, vector: dict, *batch: Any) -> dict[
 
     J is the Jacobian of the module's output by its parameters, H the Hessian of the loss by that output. For the
     negative log-likelihood of an exponential family (cross entropy, mean squared error) this is the Fisher matrix.
+
+    `vector` and the product have the parameters' shapes, by name. Schraudolph 2002.
+
+    >>> import chainrule as cr
+    >>> model = cr.nn.Linear(1, 1)
+    >>> v = {name: cr.ones_like(p) for name, p in model.named_parameters()}
+    >>> product = cr.func.ggn_product(model, cr.nn.MSELoss(), v, cr.ones(4, 1), cr.zeros(4, 1))
+    >>> product["bias"]
+    tensor([4.])
     """
     from .func import jvp, vjp
     from .jacobian import hvp
@@ -211,8 +260,46 @@ def ggn_product(module: Any, loss: Callable, vector: dict, *batch: Any) -> dict[
     return pullback(curved)[0]
 
 
+def fisher_product(
+    module: Any, loss: Callable, vector: dict, *batch: Any, randomness: str = "different"
+) -> dict[str, Tensor]:
+    """Product of the empirical Fisher matrix, the mean of g g^T over the samples' gradients g, with `vector`.
+
+    `batch` is (*inputs, target) as for `per_sample_grads`; the loss is that of each sample by itself. `vector` and the
+    product have the parameters' shapes, by name; the gradients of single samples are not kept. For the true Fisher
+    matrix of cross entropy or mean squared error take `ggn_product`. Kunstner, Balles, Hennig 2019.
+
+    >>> import chainrule as cr
+    >>> model = cr.nn.Linear(1, 1)
+    >>> v = {name: cr.ones_like(p) for name, p in model.named_parameters()}
+    >>> product = cr.func.fisher_product(model, cr.nn.MSELoss(), v, cr.ones(4, 1), cr.zeros(4, 1))
+    >>> product["bias"].shape
+    torch.Size([1])
+    """
+    from .func import jvp, vjp
+    from .vectorise import vmap
+
+    params = _parameters(module)
+    each = vmap(_one_sample(module, loss), (None, *[0] * len(batch)), randomness=randomness)
+
+    def losses(p: dict) -> Any:
+        return each(p, *batch)
+
+    along = jvp(losses, (params,), (vector,))[1]
+    return vjp(losses, params)[1](along / raw_shape(along)[0])[0]
+
+
 def module_hessian(module: Any, loss: Callable, *batch: Any) -> dict[str, dict[str, Tensor]]:
-    """The Hessian of loss(module(*inputs), target) by the parameters as a tree of blocks: result[name][other name]."""
+    """The Hessian of loss(module(*inputs), target) by the parameters as a tree of blocks: result[name][other name].
+
+    A block for parameters of shapes s and t has shape s + t.
+
+    >>> import chainrule as cr
+    >>> model = cr.nn.Linear(1, 1)
+    >>> blocks = cr.func.module_hessian(model, cr.nn.MSELoss(), cr.ones(4, 1), cr.zeros(4, 1))
+    >>> blocks["bias"]["bias"]
+    tensor([[2.]])
+    """
     from .jacobian import hessian
 
     return hessian(_loss_of(module, loss, batch))(_parameters(module))

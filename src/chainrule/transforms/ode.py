@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, GraphError
+from ..core.errors import ArgumentError, ArgumentTypeError, GraphError, ShapeError
 from ..core.pytree import tree_flatten
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .arguments import as_tensors
@@ -162,7 +162,14 @@ def odeint(
 
     def slope(t: Any, y: list, given: tuple) -> list:
         t = t if isinstance(t, Tensor) else wrap(np.asarray(t, dtype))
-        return spec.flatten_up_to(as_tensors(func(t, spec.unflatten(y), *given)), "odeint: func's result")
+        found = spec.flatten_up_to(as_tensors(func(t, spec.unflatten(y), *given)), "odeint: func's result")
+        for k, v, path in zip(found, y, spec.paths("func's result"), strict=True):
+            if raw_shape(k) != raw_shape(v):
+                raise ShapeError(
+                    f"odeint: {path} is the slope of a value of shape {raw_shape(v)}, but has shape {raw_shape(k)}; "
+                    f"return one slope per element, for example with .expand(...) or .reshape(...)"
+                )
+        return found
 
     if adjoint:
         rows = _by_adjoint(slope, leaves, times, as_tensors(args), rtol, atol, max_steps)
@@ -177,6 +184,8 @@ def _times(t: Any) -> list:
     t = as_tensors(t)
     if isinstance(t, Tensor):
         return [t[i] for i in range(raw_shape(t)[0])] if _linked(t) else list(map(float, concrete(t)))
+    if not isinstance(t, (list, tuple)):
+        raise ArgumentTypeError(f"odeint: t must be a tensor or a sequence of times, got {type(t).__name__}")
     return [s if isinstance(s, Tensor) and _linked(s) else float(concrete(s)) for s in t]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -82,9 +83,20 @@ class Frame:
     """One checkpointed call."""
 
     def __init__(
-        self, function: Callable, args: tuple, kwargs: dict, policy: Any, budget: Any, preserve_rng: bool, check: bool
+        self,
+        function: Callable,
+        args: tuple,
+        kwargs: dict,
+        policy: Any,
+        budget: Any,
+        preserve_rng: bool,
+        check: bool,
+        contexts: Callable | None,
+        early_stop: bool,
     ) -> None:
         self.function, self.args, self.kwargs, self.check = function, args, kwargs, check
+        self.first, self.again = (nullcontext(), nullcontext()) if contexts is None else contexts()
+        self.early_stop = early_stop
         if isinstance(policy, str):
             if policy not in POLICIES:
                 raise ArgumentError(f"checkpoint: policy must be one of {list(POLICIES)} or a function, got {policy!r}")
@@ -100,7 +112,7 @@ class Frame:
 
     def run(self) -> Any:
         """The first call."""
-        with _Hooks(self.pack, self.unpack):
+        with _Hooks(self.pack, self.unpack), self.first:
             return self.function(*self.args, **self.kwargs)
 
     def pack(self, t: Tensor) -> Any:
@@ -145,7 +157,7 @@ class Frame:
                         f"{raw_dtype(t)} now"
                     )
                 self.found[index] = t
-            if index >= last:
+            if index >= last and self.early_stop:
                 raise _EnoughError
             return t
 
@@ -155,7 +167,7 @@ class Frame:
         try:
             if self.rng is not None:
                 rewind(self.rng)
-            with _Hooks(collect, lambda t: t):
+            with _Hooks(collect, lambda t: t), self.again:
                 self.function(*self.args, **self.kwargs)
         except _EnoughError:
             pass
@@ -198,8 +210,10 @@ def rematerialised(
     budget: Any = None,
     preserve_rng: bool = True,
     check: bool = True,
+    contexts: Callable | None = None,
+    early_stop: bool = True,
 ) -> Any:
     """`function(*args, **kwargs)`, with what its derivative reads computed again when the derivative is."""
     if not state.grad_enabled:
         return function(*args, **(kwargs or {}))
-    return Frame(function, args, kwargs or {}, policy, budget, preserve_rng, check).run()
+    return Frame(function, args, kwargs or {}, policy, budget, preserve_rng, check, contexts, early_stop).run()

@@ -39,7 +39,7 @@ def sweep(
     With `wanted` (id of node -> node) only paths to those nodes are followed and their cotangents are captured.
     Returns (captured cotangents by id of node, cotangents of the leaves, seq of leaves whose array is ours alone).
     """
-    useful = None if wanted is None else _leading_to(roots, wanted)
+    useful = None if wanted is None else leading_to(roots, wanted)
     heap: list[tuple[int, Any]] = []
     pending: dict[int, Any] = {}
     leaves: dict[Accumulate, Any] = {}
@@ -173,6 +173,8 @@ def sweep(
             slots[node.index] = g if slots[node.index] is None else slots[node.index] + g
             node = None
             continue
+        if meta is not None and meta.prehooks:
+            g = run_prehooks(meta, g, create)
         prim, args, ans, params, edges, shapes = node.prim, node.args, node.ans, node.params, node.edges, node.shapes
         if args is None:
             args, ans = _after_free(node)
@@ -247,6 +249,7 @@ def sweep(
     for leaf, ct in leaves.items():
         if leaf.meta is not None:
             leaves[leaf] = _visit(leaf, ct, create, lift)
+            owned.discard(leaf.seq)  # a hook may have kept it, or returned an array that the user holds
         if wanted is not None and id(leaf) in wanted:
             captured[id(leaf)] = leaves[leaf]
     return captured, leaves, owned
@@ -294,7 +297,7 @@ def _continues(node: Any, useful: set[int] | None) -> bool:
     return any(e is not None and id(e) in useful for e in edges)
 
 
-def _leading_to(roots: Sequence[tuple[Any, Any]], wanted: dict[int, Any]) -> set[int]:
+def leading_to(roots: Sequence[tuple[Any, Any]], wanted: dict[int, Any]) -> set[int]:
     """Ids of the nodes from which a wanted node can be reached (iterative depth-first search)."""
     useful: set[int] = set(wanted)
     lowest = min((n.seq for n in wanted.values()), default=0)
@@ -321,19 +324,49 @@ def _leading_to(roots: Sequence[tuple[Any, Any]], wanted: dict[int, Any]) -> set
 def _visit(node: Any, g: Any, create: bool, lift: Callable[[Any, Any], Any]) -> Any:
     """Run the hooks on the cotangent of a node's result; keep it if retain_grad() asked for it."""
     meta = node.meta
-    if meta.tensor_hooks or meta.prehooks:
-        for hook in list(meta.tensor_hooks.values()):
-            new = _call_hook(hook, g, create)
-            g = g if new is None else new
-        for hook in list(meta.prehooks.values()):
-            new = _call_hook(lambda t, hook=hook: hook((t,)), g, create)
-            if new is not None:
-                g = _unwrap(new[0] if isinstance(new, tuple) else new, g)
+    for hook in list(meta.tensor_hooks.values()):
+        new = _call_hook(hook, g, create)
+        g = g if new is None else new
     if meta.retain is not None:
         kept = g if isinstance(g, Tensor) else wrap(g if type(g) is not ndarray else g.copy())
         before = meta.retain[0]
         meta.retain[0] = kept if before is None else before + kept
     return g
+
+
+def run_prehooks(meta: Any, g: Any, create: bool) -> Any:
+    """Let the hooks before a node's rules replace its cotangents: one, or a list of one for each of its results."""
+    single = not isinstance(g, list)
+    before = state.grad_enabled
+    state.set_grad(create)
+    try:
+        for hook in list(meta.prehooks.values()):
+            new = hook(tuple(_as_tensor(x) for x in ([g] if single else g)))
+            if new is None:
+                continue
+            new = list(new) if isinstance(new, (tuple, list)) else [new]
+            old = [g] if single else g
+            g = [o if n is None else _unwrap(n, o) for n, o in zip(new, old, strict=True)]
+            g = g[0] if single else g
+    finally:
+        state.set_grad(before)
+    return g
+
+
+def run_posthooks(meta: Any, results: list, g: Any, create: bool) -> list:
+    """Let the hooks after a node's rules replace the cotangents that go on from it."""
+    outer = tuple(_as_tensor(x) for x in (g if isinstance(g, list) else [g]))
+    before = state.grad_enabled
+    state.set_grad(create)
+    try:
+        for hook in list(meta.hooks.values()):
+            new = hook(tuple(_as_tensor(x) for x in results), outer)
+            if new is not None:
+                new = new if isinstance(new, (tuple, list)) else (new,)
+                results = [old if n is None else _unwrap(n, old) for n, old in zip(new, results, strict=True)]
+    finally:
+        state.set_grad(before)
+    return results
 
 
 def _unwrap(new: Any, like: Any) -> Any:
@@ -380,13 +413,12 @@ def _all_results(
             c = prim.vjp[i](g, ans, *args, **params)
             results.append(unbroadcast(c, shapes[i]) if shapes is not None and c is not None else c)
     if node.meta is not None and node.meta.hooks:
-        outer = tuple(_as_tensor(x) for x in (g if isinstance(g, list) else [g]))
-        for hook in list(node.meta.hooks.values()):
-            inner = tuple(_as_tensor(x) for x in results)
-            new = hook(inner, outer)
-            if new is not None:
-                new = new if isinstance(new, tuple) else (new,)
-                results = [old if n is None else _unwrap(n, old) for n, old in zip(new, results, strict=True)]
+        create = any(isinstance(x, Tensor) for x in (g if isinstance(g, list) else [g]))
+        given = getattr(prim, "given", None)  # of a user's Function: its hooks see what belongs to tensors
+        places = range(len(results)) if given is None else [i for i, at in enumerate(given) if at is not None]
+        new = run_posthooks(node.meta, [results[i] for i in places], g, create)
+        for i, c in zip(places, new, strict=True):
+            results[i] = c[...] if type(c) is ndarray else c  # a hook may have kept it: not the sweep's own
     return results
 
 
@@ -414,14 +446,19 @@ def _after_free(node: Node) -> tuple[tuple, Any]:
     """Saved values of a node that an earlier backward freed: fine if it had none, else the error that says so."""
     kinds, keep_ans = node.prim.reads(len(node.edges), tuple(e is not None for e in node.edges))
     if keep_ans or (VALUE in kinds if isinstance(node, Link1) else any(kinds)):
-        raise GraphError(
-            "Trying to backward through the graph a second time (or directly access saved tensors after they have "
-            f"already been freed): {node.prim.name}, recorded at {describe(node.code, node.lasti)}, freed what it had "
-            "saved when backward() went through it. Write backward(retain_graph=True) the first time, or run the "
-            "forward computation again."
-        )
+        raise freed(node)
     args = (node.x,) if isinstance(node, Link1) else (None,) * len(node.edges)
     return args, node.ans if isinstance(node.ans, tuple) else None
+
+
+def freed(node: Any) -> GraphError:
+    """The error for asking a node for what it saved, after a backward that freed it."""
+    return GraphError(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+        f"been freed): {node.prim.name}, recorded at {describe(node.code, node.lasti)}, freed what it had saved when "
+        "backward() went through it. Specify retain_graph=True in the first backward() or grad(), or run the forward "
+        "computation again."
+    )
 
 
 def _no_rule(node: Node, i: int) -> NotDifferentiableError:

@@ -176,6 +176,10 @@ def jacobian_sparsity(func: Callable, x: Any) -> Any:
     """Boolean scipy.sparse matrix (output elements, input elements): True where the Jacobian may be non-zero.
 
     It holds for the branches that Python's control flow takes at `x`, and for all values on them.
+
+    >>> import chainrule as cr
+    >>> cr.func.jacobian_sparsity(lambda x: x[1:] * x[:-1], cr.ones(3)).toarray().astype(int).tolist()
+    [[1, 1, 0], [0, 1, 1]]
     """
     import scipy.sparse as sp
 

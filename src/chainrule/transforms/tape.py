@@ -139,29 +139,36 @@ class TapeTrace(Level):
         """Apply a primitive to the lower values and record one node."""
         if not self.alive:
             raise escaped(self.name, prim)
-        raws, edges, lifted = [], [], False
+        raws, edges, lifted, inner = [], [], False, None
+        staging = state.stage is not None
         for a in args:
             kind = type(a)
             if kind is Taped and a._trace is self:
                 edges.append(a._node)
                 a = a._data
-                if type(a) is not ndarray and isinstance(a, Tensor):
-                    lifted = True
+                kind = type(a)
             else:
                 edges.append(None)
-                if kind is Tensor and a._node is None and state.stage is None:
+                if kind is Tensor and a._node is None and not staging:
                     a = a._data
-                elif kind is not ndarray and isinstance(a, Tensor):
-                    lifted = True
+                    kind = ndarray
+            if kind is not ndarray and isinstance(a, Tensor):
+                lifted = True
+                if kind is not Tensor and isinstance(a, Tracer) and (inner is None or a._trace.level > inner.level):
+                    inner = a._trace
             raws.append(a)
         enabled = state.grad_enabled
-        if not lifted and state.stage is None and state.profile is None:
+        plain = not staging and state.profile is None
+        if not lifted and plain:
             try:
                 ans = prim.impl(np, *raws, **params)
             except (ValueError, TypeError, IndexError, OverflowError):
                 ans = bind(prim, tuple(raws), params)  # raises the error that names the operation and the line
         elif self.outer or not enabled:
-            ans = bind(prim, tuple(raws), params)
+            if inner is not None and plain and not prim.view:
+                ans = inner.process(prim, tuple(raws), params)  # what bind would do
+            else:
+                ans = bind(prim, tuple(raws), params)
         else:
             ans = self.lower(prim, tuple(raws), params)
         recorded = enabled and edges.count(None) < len(edges)
@@ -172,44 +179,45 @@ class TapeTrace(Level):
             t._node = None
             if recorded and not prim.cut:
                 dtype = ans.dtype if type(ans) is ndarray else raw_dtype(ans)
-                if dtype is F64 or dtype is F32 or is_inexact(dtype):
+                if dtype is F64 or dtype is F32:
+                    t._node = make_node(prim, raws, edges, params, ans)
+                elif is_inexact(dtype):
+                    if prim.holomorphic and dtype.kind == "c":
+                        prim = conjugate_twin(prim)
                     t._node = make_node(prim, raws, edges, params, ans)
             return t
         if not recorded or not any([is_inexact(raw_dtype(a)) for a in ans]):
             return tuple([self.lift(a, None) for a in ans])
+        if prim.holomorphic and raw_dtype(ans[0]).kind == "c":
+            prim = conjugate_twin(prim)
         node = make_node(prim, raws, edges, params, tuple(ans))
         return tuple([self.lift(a, Select(node, i) if is_inexact(raw_dtype(a)) else None) for i, a in enumerate(ans)])
 
 
-def make_node(prim: Primitive, raws: Sequence, edges: Sequence, params: dict, ans: Any) -> Node:
+def make_node(prim: Primitive, raws: Sequence, edges: Sequence, params: dict, ans: Any) -> Any:
     """A node that holds what the rules of the needed arguments read of the lower values."""
-    multiple = type(ans) is tuple
-    if prim.holomorphic and raw_dtype(ans[0] if multiple else ans).kind == "c":
-        prim = conjugate_twin(prim)
-    kinds, keep_ans = prim.reads(len(raws), tuple([e is not None for e in edges]))
-    shapes = None
-    if prim.undoes_broadcast and len(raws) > 1:
-        shape = raw_shape(ans)
-        for r in raws:
-            if (r.shape if type(r) is ndarray else raw_shape(r)) != shape:
-                shapes = tuple([raw_shape(r) for r in raws])
-                break
+    n = len(raws)
     node: Any
-    single = not multiple and prim.joint is None and not state.saved_hooks and None not in prim.vjp
-    if single and len(raws) == 1:
+    if n == 1 and type(ans) is not tuple and prim.joint is None and prim.vjp[0] is not None and not state.saved_hooks:
+        (kind,), keep_ans = prim.reads(1, (True,))
         node = new_object(Link1)
-        node.x, node.edge, node.params = _kept(raws[0], kinds[0]), edges[0], params
-    elif single and len(raws) == 2 and not params:
+        node.x, node.edge, node.params = _kept(raws[0], kind), edges[0], params
+        node.ans = ans if keep_ans else None
+    elif n == 2 and not params and type(ans) is not tuple and _in_pairs(prim) and not state.saved_hooks:
+        x, y = raws
+        (first, second), keep_ans = prim.reads(2, (edges[0] is not None, edges[1] is not None))
         node = new_object(Pair)
-        node.x, node.y = _kept(raws[0], kinds[0]), _kept(raws[1], kinds[1])
+        node.x, node.y = _kept(x, first), _kept(y, second)
         node.first, node.second = edges
-        node.shapes = shapes
+        node.shapes = None
+        if prim.undoes_broadcast:
+            shape, a, b = _shape(ans), _shape(x), _shape(y)
+            if a != shape or b != shape:
+                node.shapes = (a, b)
+        node.ans = ans if keep_ans else None
     else:
-        node = new_object(Node)
-        node.args = tuple([_kept(r, k) for r, k in zip(raws, kinds, strict=True)])
-        node.edges, node.shapes, node.params = tuple(edges), shapes, params
+        node = _general_node(prim, raws, edges, params, ans)
     node.prim = prim
-    node.ans = ans if keep_ans else tuple([Spec(raw_shape(a), raw_dtype(a)) for a in ans]) if multiple else None
     node.seq = next_seq()
     frame = user_frame(_getframe(2))
     node.code, node.lasti = frame.f_code, frame.f_lasti
@@ -219,11 +227,41 @@ def make_node(prim: Primitive, raws: Sequence, edges: Sequence, params: dict, an
     return node
 
 
+def _shape(x: Any) -> tuple[int, ...]:
+    kind = type(x)
+    if kind is ndarray:
+        return x.shape
+    if kind is Taped:
+        return tuple(x.shape)
+    return () if kind is float or kind is int else raw_shape(x)
+
+
+def _in_pairs(prim: Primitive) -> bool:
+    return prim.joint is None and None not in prim.vjp
+
+
+def _general_node(prim: Primitive, raws: Sequence, edges: Sequence, params: dict, ans: Any) -> Node:
+    multiple = type(ans) is tuple
+    kinds, keep_ans = prim.reads(len(raws), tuple([e is not None for e in edges]))
+    node = new_object(Node)
+    node.args = tuple([_kept(r, k) for r, k in zip(raws, kinds, strict=True)])
+    node.edges, node.params, node.shapes = tuple(edges), params, None
+    if prim.undoes_broadcast and len(raws) > 1:
+        shapes = tuple([raw_shape(r) for r in raws])
+        shape = raw_shape(ans)
+        if any([s != shape for s in shapes]):
+            node.shapes = shapes
+    node.ans = ans if keep_ans else tuple([Spec(raw_shape(a), raw_dtype(a)) for a in ans]) if multiple else None
+    return node
+
+
 def _kept(x: Any, kind: int) -> Any:
     """What a node keeps of an argument: itself, its shape and dtype, or nothing; numbers stay."""
-    if kind == VALUE or not hasattr(x, "shape"):
+    if kind == VALUE:
         return x
-    return Spec(raw_shape(x), raw_dtype(x)) if kind == SPEC else None
+    if kind == SPEC:
+        return Spec(raw_shape(x), raw_dtype(x)) if hasattr(x, "shape") else x
+    return None if type(x) is ndarray or hasattr(x, "shape") else x
 
 
 def pack(node: Node) -> None:

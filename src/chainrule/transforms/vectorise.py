@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.errors import ArgumentError, DimensionError, FunctionError
+from ..core.provenance import describe, here
 from ..core.pytree import broadcast_prefix, tree_flatten
 from ..core.value import Tensor, raw_shape
-from .arguments import NUMBERS, as_tensors, flatten, lower_value, name_of
+from .arguments import NUMBERS, as_tensors, check_callable, flatten, lower_value, name_of
 from .batch import RANDOMNESS, Batched, BatchTrace, from_front, to_front
 from .jacobian import _chunks
 from .tape import below, public
@@ -50,6 +51,7 @@ def vmap(
 
     @functools.wraps(func)
     def vectorised(*args: Any, **kwargs: Any) -> Any:
+        check_callable(func, "vmap")
         args = as_tensors(args)
         kwargs = {k: as_tensors(v) for k, v in kwargs.items()}
         leaves, spec = tree_flatten(args)
@@ -66,19 +68,27 @@ def vmap(
     return vectorised
 
 
+def _wrong(text: str) -> ArgumentError:
+    """The error for arguments of vmap that do not fit, with the user's line."""
+    code, lasti = here(2)
+    return ArgumentError(f"{text} (at {describe(code, lasti)})")
+
+
 def _in_dims(in_dims: Any, args: tuple, leaves: list, spec: Any, func: Callable) -> list:
     """The mapped dimension of each leaf, non-negative, or None."""
-    what = f"vmap({name_of(func)}, in_dims={in_dims}, ...)(<inputs>)"
+    what = f"vmap({name_of(func)}, in_dims={in_dims!r}, ...)(<inputs>)"
     if isinstance(in_dims, list):
         in_dims = tuple(in_dims)
     if isinstance(in_dims, tuple) and len(in_dims) != len(args):
-        raise ArgumentError(
+        raise _wrong(
             f"{what}: in_dims is not compatible with the structure of inputs: it has {len(in_dims)} elements, but "
             f"{len(args)} arguments were given. Write one entry per argument, None for those not to be mapped."
         )
-    flat = [in_dims] * len(leaves) if not isinstance(in_dims, tuple) else broadcast_prefix(in_dims, args, "in_dims")
+    flat = [in_dims] * len(leaves)
+    if isinstance(in_dims, tuple):
+        flat = broadcast_prefix(in_dims, args, f"{what}: in_dims")
     if not leaves:
-        raise ArgumentError(
+        raise _wrong(
             f"{what}: got no inputs. Maybe you forgot to add inputs, or you are trying to vmap over a "
             f"function with no inputs. The latter is unsupported."
         )
@@ -88,23 +98,28 @@ def _in_dims(in_dims: Any, args: tuple, leaves: list, spec: Any, func: Callable)
             out.append(None)
             continue
         if not isinstance(d, (int, np.integer)) or isinstance(d, bool):
-            raise ArgumentError(
+            raise _wrong(
                 f"{what}: Got in_dim={d!r} for {path} but in_dim must be either an integer dimension or None."
             )
         if not isinstance(x, Tensor):
-            raise ArgumentError(
+            raise _wrong(
                 f"{what}: Got in_dim={d} for {path} but the input is of type {type(x).__name__}. We cannot vmap over "
                 f"non-Tensor arguments, please use None as the respective in_dim"
             )
         ndim = len(raw_shape(x))
+        if ndim == 0:
+            raise _wrong(
+                f"{what}: Got in_dim={d} for {path}, but that input is a Tensor of dimensionality 0, which has no "
+                f"examples to map over. Write in_dims=None for an argument that all examples share."
+            )
         if not -ndim <= d < ndim:
-            raise ArgumentError(
+            raise _wrong(
                 f"{what}: Got in_dim={d} for {path}, but that input is a Tensor of dimensionality {ndim} so expected "
                 f"in_dim to satisfy -{ndim} <= in_dim < {ndim}."
             )
         out.append(int(d) % ndim)
     if all(d is None for d in out):
-        raise ArgumentError(f"{what}: at least one input must be mapped (an in_dim that is not None)")
+        raise _wrong(f"{what}: at least one input must be mapped (an in_dim that is not None)")
     return out
 
 
@@ -114,7 +129,7 @@ def _common_size(leaves: list, dims: list, spec: Any, func: Callable) -> int:
     sizes = [n for n, *_ in found]
     if len(set(sizes)) > 1:
         told = "; ".join(f"{p} of shape {raw_shape(x)} has size {n} in dimension {d}" for n, x, d, p in found)
-        raise ArgumentError(
+        raise _wrong(
             f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
             f"{list(dict.fromkeys(sizes))} for the mapped dimension of {name_of(func)}: {told}. Give in_dims=None for "
             f"arguments that all examples share."
@@ -132,27 +147,30 @@ def _mapped(
     outs, out_spec = flatten(out)
     places = [out_dims] * len(outs)
     if not isinstance(out_dims, int):
-        places = broadcast_prefix(_like(out_dims, out), out, "out_dims")
+        places = broadcast_prefix(_like(out_dims, out), out, f"vmap({name_of(func)}, ...): out_dims")
     results = []
     for x, place in zip(outs, places, strict=True):
         if not isinstance(x, (Tensor, np.ndarray, np.generic, *NUMBERS)):
-            raise ArgumentTypeError(
-                f"vmap({name_of(func)}, ...): `{name_of(func)}` must only return Tensors, got type {type(x).__name__}."
+            raise FunctionError(
+                f"vmap({name_of(func)}, ...): `{name_of(func)}` must only return Tensors (in any pytree), got type "
+                f"{type(x).__name__}."
             )
         x = x if isinstance(x, Tensor) else lower_value(x)
         if place is None:
             if type(x) is Batched and x._trace is trace:
-                raise ArgumentError(
-                    f"vmap({name_of(func)}, ...): `{name_of(func)}` can not return a BatchedTensor when out_dim is None"
+                raise _wrong(
+                    f"vmap({name_of(func)}, ...): `{name_of(func)}` can not return a BatchedTensor when out_dim is "
+                    f"None: the result differs between examples. Write out_dims=0."
                 )
             results.append(public(x))
             continue
         value = trace.whole(x)
         ndim = len(raw_shape(value))
         if not isinstance(place, (int, np.integer)) or not -ndim <= place < ndim:
-            raise ArgumentError(
-                f"vmap({name_of(func)}, out_dims={out_dims}): out_dim {place!r} does not fit a result of shape "
-                f"{raw_shape(value)[1:]} per example"
+            raise DimensionError(
+                f"vmap({name_of(func)}, out_dims={out_dims!r}): out_dim {place!r} does not fit a result of shape "
+                f"{raw_shape(value)[1:]} per example; write a number from -{ndim} to {ndim - 1}, where the mapped "
+                f"dimension is to go"
             )
         results.append(public(from_front(value, int(place) % ndim)))
     return out_spec.unflatten(results)

@@ -9,7 +9,7 @@ from typing import Any
 from ..core.errors import ArgumentError
 from ..transforms.remat import SavedValue, rematerialised
 
-__all__ = ["SavedValue", "checkpoint", "checkpoint_sequential"]
+__all__ = ["SavedValue", "checkpoint", "checkpoint_sequential", "set_checkpoint_early_stop"]
 
 
 def checkpoint(
@@ -18,6 +18,9 @@ def checkpoint(
     use_reentrant: bool | None = None,
     preserve_rng_state: bool = True,
     determinism_check: str = "default",
+    context_fn: Callable | None = None,
+    early_stop: bool | None = None,
+    debug: bool = False,
     policy: Any = None,
     budget: Any = None,
     **kwargs: Any,
@@ -30,6 +33,10 @@ def checkpoint(
         use_reentrant: accepted for PyTorch's sake; there is one way here, and it has no restrictions.
         preserve_rng_state: replay the random state when computing again.
         determinism_check: "default" compares shapes and dtypes of the recomputed values, "none" does not.
+        context_fn: returns two context managers, for the first call and for the computation in backward.
+        early_stop: let that computation end (by an exception inside `function`) once it has what is needed; see
+            `set_checkpoint_early_stop`.
+        debug: accepted; a mismatch always says which value differs.
         policy: which values to keep after all: "nothing" (default), "small", "products" (results of matrix products
             and convolutions), "everything", or a function from SavedValue (index, shape, dtype, nbytes, op, saved_by)
             to bool, for example `lambda saved: saved.op == "tanh"`.
@@ -51,6 +58,8 @@ def checkpoint(
         "budget": budget,
         "preserve_rng": preserve_rng_state,
         "check": determinism_check == "default",
+        "contexts": context_fn,
+        "early_stop": _early_stop[-1] if early_stop is None else early_stop,
     }
     if function is None:
 
@@ -63,6 +72,29 @@ def checkpoint(
 
         return decorate
     return rematerialised(function, args, kwargs, **options)
+
+
+_early_stop = [True]
+
+
+class set_checkpoint_early_stop:  # noqa: N801 (PyTorch's name)
+    """Within: checkpointed functions are computed again to their end, or (True, the default) as far as needed.
+
+    >>> import chainrule as cr
+    >>> from chainrule.utils.checkpoint import checkpoint, set_checkpoint_early_stop
+    >>> x = cr.tensor(3.0, requires_grad=True)
+    >>> with set_checkpoint_early_stop(False):
+    ...     y = checkpoint(cr.exp, x)
+    """
+
+    def __init__(self, enable: bool) -> None:
+        self.enable = enable
+
+    def __enter__(self) -> None:
+        _early_stop.append(self.enable)
+
+    def __exit__(self, *exc: object) -> None:
+        _early_stop.pop()
 
 
 def checkpoint_sequential(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import math
 import sys
@@ -85,11 +86,12 @@ def program_of(expression: Expression, values: dict[str, Any]) -> Program:
 def _tables(f: Callable, values: dict[str, Any]) -> str:
     from ..explain.trace import trace
 
-    names = list(values)
-    found = _guarded(
-        getattr(f, "__name__", "the expression"),
-        lambda: trace(lambda *given: _one_number(f(**dict(zip(names, given, strict=True)))), *values.values()),
-    )
+    def named(*given: Any) -> Any:
+        return _one_number(f(**dict(zip(values, given, strict=True))))
+
+    places = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in values]
+    named.__signature__ = inspect.Signature(places)  # type: ignore[attr-defined]
+    found = _guarded(getattr(f, "__name__", "the expression"), lambda: trace(named, *values.values()))
     return found.text()
 
 

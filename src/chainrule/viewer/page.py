@@ -140,7 +140,7 @@ class _Rules:
         return self.known[key]
 
     def _collect(self, tree: Any) -> None:
-        stack = [tree]
+        stack = list(tree["steps"]) if isinstance(tree, dict) and "steps" in tree else [tree]
         while stack:
             t = stack.pop()
             if isinstance(t, list):

@@ -1,8 +1,10 @@
 """Rules as trees: an engine's rule, run on values that write down what is done to them.
 
-A tree is "g" (the cotangent of the result), "ans" (the result), an argument's number as "x0", a plain number, or
-[operation, parameters, operands]. The page shows a tree as a formula and evaluates it after an edit, so what it shows,
-what it computes and what the engine does are one rule.
+A tree is "g" (the cotangent of the result), "ans" (the result), an argument's number as "x0", a plain number, an array
+{"shape", "data"}, or [operation, parameters, operands]. Of an operation with several results, "g0" and "ans0" belong to
+the first. The page shows a tree as a formula and evaluates it after an edit, so what it shows, what it computes and
+what the engine does are one rule. A large tree is kept as {"steps": [...], "gives": ...}, where "#3" stands for the
+fourth step.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from ..core.value import Tensor, Trace, Tracer, wrap
 from ..ops.broadcasting import unbroadcast
 from .record import Item, plain
 
-Tree = Any  # str | float | list
+Tree = Any  # str | float | dict | list
+LONGEST = 40  # operations of a rule that is kept, and shown, as one formula
+LARGEST = 4096  # entries of a constant array inside a rule
 
 
 class _Word(Tracer):
@@ -43,9 +47,11 @@ class _Spelling(Trace):
             return x.tree
         raw = plain(x)
         if isinstance(raw, np.ndarray) and raw.ndim:
-            if raw.size == 0 or not (raw == raw.flat[0]).all():
-                raise _UnspelledError("a constant array")
-            return ["broadcast_to", {"shape": list(raw.shape)}, [number(raw.flat[0])]]
+            if raw.size and (raw == raw.flat[0]).all():
+                return ["broadcast_to", {"shape": list(raw.shape)}, [number(raw.flat[0])]]
+            if raw.size > LARGEST:
+                raise _UnspelledError("a large constant array")
+            return {"shape": list(raw.shape), "data": [number(v) for v in raw.ravel()]}
         return number(raw)
 
 
@@ -79,6 +85,8 @@ def _plain_param(v: Any) -> Any:
         return [_plain_param(e) for e in v]
     if isinstance(v, np.dtype) or (isinstance(v, type) and issubclass(v, np.generic)):
         return np.dtype(v).name
+    if isinstance(v, dtype):
+        return v.raw.name
     return {"text": f"{type(v).__name__}"}
 
 
@@ -129,11 +137,11 @@ def trees(item: Item, g: Any) -> list[Tree | None]:
     prim = item.prim
     assert prim is not None
     needs = tuple(isinstance(a, Item) and a.wants for a in item.args)
-    if prim.n_out != 1:
-        return [None] * len(needs)
     spelling = _Spelling()
 
     def word(tree: Tree, value: Any) -> Any:
+        if isinstance(value, (tuple, list)):
+            return type(value)([word(f"{tree}{i}", v) for i, v in enumerate(value)])
         return value if value is None or isinstance(value, Spec) else spelling.word(tree, value)
 
     given = [word(f"x{i}", value_of(a)) if isinstance(a, Item) else a for i, a in enumerate(item.args)]
@@ -148,8 +156,30 @@ def trees(item: Item, g: Any) -> list[Tree | None]:
                 for i, need in enumerate(needs)
             ]
         for i, (need, c) in enumerate(zip(needs, results, strict=True)):
-            if need and c is not None:
-                found[i] = spelling.spelled(c) if isinstance(c, (Tensor, np.ndarray, np.generic, int, float)) else None
+            if need and c is not None and isinstance(c, (Tensor, np.ndarray, np.generic, int, float)):
+                found[i] = _shortened(spelling.spelled(c))
     except Exception:  # a rule may do what only arrays can; then it is named, not spelled
         return [None] * len(needs)
     return found
+
+
+def _shortened(tree: Tree) -> Tree:
+    """The tree itself, or its steps, each once, if it is longer than a formula can be."""
+    size: dict[int, int] = {}  # operations below a part, by its identity, counted as often as they are written
+    place: dict[int, int] = {}
+    steps: list[list] = []
+    stack = [(tree, False)]
+    while stack:
+        part, below = stack.pop()
+        if not isinstance(part, list) or id(part) in size:
+            continue
+        name, params, operands = part
+        if not below:
+            stack += [(part, True), *((o, False) for o in reversed(operands))]
+            continue
+        size[id(part)] = 1 + sum(size.get(id(o), 0) for o in operands)
+        place[id(part)] = len(steps)
+        steps.append([name, params, [f"#{place[id(o)]}" if isinstance(o, list) else o for o in operands]])
+    if size.get(id(tree), 0) <= LONGEST:
+        return tree
+    return {"steps": steps, "gives": f"#{place[id(tree)]}"}

@@ -1,32 +1,24 @@
-"""explain.derive: the gradient of a function as matrix calculus, step by step."""
+"""A derivation: its steps and result, as Unicode text and as LaTeX."""
 
 from __future__ import annotations
 
 import html
-import inspect
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ...core.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError, TracedValueError
-from ...core.value import Tensor, raw_dtype, raw_shape, wrap
-from ...graph.ir import Graph
-from ...graph.stage import Staged, stage
-from ...transforms.func import grad as grad_of
+from ...core.errors import ArgumentError, ArgumentTypeError
+from ...core.value import Tensor
 from . import expr as e
-from .check import Argument, Check, compare, matrix
-from .differential import TRICKS, Step, bring_out, differentiate, factored, jacobian_of
+from .check import Argument, Check, matrix
+from .differential import Step
 from .evaluate import evaluate
 from .expr import Expr
-from .read import Reader, Sizes, matrix_shape
+from .sharing import definitions, named, shared
 from .write import latex_text, unicode_text
-
-PRIMES = (1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049, 1051, 1061, 1063, 1069, 1087, 1091, 1093, 1097, 1103, 1109)
-LONGEST = 400  # equations; a longer program is not derived on paper
 
 
 @dataclass(frozen=True)
@@ -57,6 +49,7 @@ class Derivation:
     check: Check
     swell: Swell
     arguments: tuple[Argument, ...]
+    assumed: tuple[Expr, ...] = ()  # conditions under which the program's guards against extreme numbers do not act
 
     @property
     def head(self) -> Expr:
@@ -67,15 +60,29 @@ class Derivation:
     @property
     def text(self) -> str:
         """The derivation in Unicode, a line a step."""
-        lines = [f"f = {unicode_text(self.value)}", ""]
-        shown = [unicode_text(s.expression) for s in self.steps]
+        names = self.shared
+        writer = named(names, False)
+        lines = [f"f = {writer.text(self.value)}"]
+        lines += [f"{'where' if i == 0 else '     '} {n} = {t}" for i, (n, t) in enumerate(definitions(names, False))]
+        lines.append("")
+        shown = [writer.text(s.expression) for s in self.steps]
         width = min(max(map(len, shown), default=0), 72)
         for i, (line, step) in enumerate(zip(shown, self.steps, strict=True)):
             start = "df = " if i == 0 else "   = "
+            if i and line == shown[i - 1]:
+                continue
             lines.append(start + (f"{line:<{width}}   [{step.rule}]" if step.rule else line))
         if self.kind != "differential":
-            lines += ["", f"{self.symbol} = {unicode_text(self.result)}"]
+            lines += ["", f"{self.symbol} = {writer.text(self.result)}"]
+        if self.assumed:
+            lines += ["", "assuming " + ", ".join(writer.text(a)[1:-1] for a in self.assumed)]
         return "\n".join(line.rstrip() for line in lines)
+
+    @cached_property
+    def shared(self) -> list[tuple[str, Expr]]:
+        """Names that the text gives to long expressions that occur again and again."""
+        lines = [self.value, *(s.expression for s in self.steps), self.result]
+        return shared(lines, {a.name for a in self.arguments})
 
     @property
     def symbol(self) -> str:
@@ -89,14 +96,22 @@ class Derivation:
     @property
     def latex(self) -> str:
         """The derivation as LaTeX's align* environment."""
-        lines = [rf"f &= {latex_text(self.value)} \\"]
+        names = self.shared
+        writer = named(names, True)
+        lines = [f"f &= {writer.text(self.value)}"]
+        lines += [rf"\text{{where }} {n} &= {t}" for n, t in definitions(names, True)]
+        shown = [writer.text(s.expression) for s in self.steps]
         for i, step in enumerate(self.steps):
             rule = f" && \\text{{{_latex_rule(step.rule)}}}" if step.rule else ""
             start = r"\mathrm{d}f" if i == 0 else ""
-            lines.append(f"{start} &= {latex_text(step.expression)}{rule} \\\\")
+            if i and shown[i] == shown[i - 1]:
+                continue
+            lines.append(f"{start} &= {shown[i]}{rule}")
         if self.kind != "differential":
-            lines.append(f"{self.latex_symbol} &= {latex_text(self.result)}")
-        return "\\begin{align*}\n" + "\n".join(lines) + "\n\\end{align*}"
+            lines.append(f"{self.latex_symbol} &= {writer.text(self.result)}")
+        bare = [writer.text(a).removeprefix(r"\left[").removesuffix(r"\right]") for a in self.assumed]
+        lines += [rf"\text{{assuming }} & {condition}" for condition in bare]
+        return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
     @property
     def latex_symbol(self) -> str:
@@ -117,7 +132,7 @@ class Derivation:
             raise ArgumentTypeError(f"gradient() takes {len(inside)} arrays, as f does, got {len(args)}")
         for a, x in zip(inside, args, strict=True):
             x = np.asarray(x.detach() if isinstance(x, Tensor) else x, float)
-            sizes.update((n, k) for n, k in zip(a.shape, x.shape, strict=False) if isinstance(n, str))
+            sizes.update((n, k) for n, k in zip(a.shape, x.shape, strict=False) if isinstance(n, str) and "-" not in n)
             values[(a.name, a.kind)] = matrix(x)
         for a in self.arguments:
             if a.outside:
@@ -172,275 +187,11 @@ _RULE_LETTERS = {"\u2299": r"$\odot$", "\u1d40": r"$^{\top}$", "\u207b\u00b9": "
 _RULE_LETTERS |= {"\U0001d7cf": r"$\mathbf{1}$", "\u2202": r"$\partial$", "\u2016": r"$\Vert$", "\u03c3": r"$\sigma$"}
 _RULE_LETTERS |= {"^": r"\^{}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "\u221a": r"$\surd$"}
 _RULE_LETTERS |= {"\u2298": r"$\oslash$", "\u00b3": "$^3$", "\u2070": "$^0$", "\u207b": "$^-$", "|": "$|$", ">": "$>$"}
-_RULE_LETTERS["<"] = "$<$"
+_RULE_LETTERS |= {"<": "$<$", "\u03a6": r"$\Phi$", "\u03c6": r"$\varphi$", "\u2264": r"$\leq$", "\u2265": r"$\geq$"}
+_RULE_LETTERS |= {"\u2260": r"$\neq$", "\u03c0": r"$\pi$"}
 
 
 def _latex_rule(rule: str) -> str:
     """A rule's statement as LaTeX text; in one pass, so that what is written is not replaced again."""
     letters = sorted(_RULE_LETTERS, key=len, reverse=True)
     return re.sub("|".join(map(re.escape, letters)), lambda found: _RULE_LETTERS[found[0]], rule)
-
-
-# ---- from a function to its graph ------------------------------------------------------------------------------------
-
-
-def _shape(given: Any) -> tuple[int | str, ...]:
-    if isinstance(given, (int, np.integer)):
-        return (int(given),)
-    parts = given.replace(",", " ").split() if isinstance(given, str) else list(given)
-    made = tuple(int(p) if isinstance(p, (int, np.integer)) or str(p).isdigit() else str(p) for p in parts)
-    if len(made) > 2:
-        raise ArgumentError(f"explain.derive(): shape {given!r} has more than two dimensions; matrices have two")
-    return made
-
-
-def _parameters(f: Callable, count: int) -> list[str]:
-    try:
-        given = inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
-        return [f"x{i + 1}" for i in range(count)]
-    names = [p.name for p in given if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty]
-    optional = [p.name for p in given if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is not p.empty]
-    if any(p.kind is p.VAR_POSITIONAL for p in given):
-        names += [f"x{i + 1}" for i in range(len(names), count)]
-    return names + optional[: max(count - len(names), 0)]
-
-
-def _arguments(f: Callable, examples: tuple, shapes: dict, kinds: dict[str, str]) -> list[Argument]:
-    names = _parameters(f, len(examples))
-    if len(examples) > len(names):
-        raise ArgumentTypeError(f"explain.derive(): f takes {len(names)} arguments, got {len(examples)} examples")
-    for name in (*shapes, *kinds):
-        if name not in names:
-            raise ArgumentError(f"explain.derive(): f has no argument {name!r}; its arguments are: {', '.join(names)}")
-    made = []
-    for i, name in enumerate(names):
-        example = examples[i] if i < len(examples) else None
-        if example is not None and not isinstance(example, (Tensor, np.ndarray, np.generic, int, float)):
-            raise ArgumentTypeError(f"explain.derive(): the example of {name} must be an array or a number, not "
-                                    f"{type(example).__name__}")  # fmt: skip
-        shape = raw_shape(example) if example is not None else _shape(shapes.get(name, ()))
-        if isinstance(example, (int, float)):
-            example = np.asarray(float(example))
-        made.append(Argument(name, tuple(shape), kinds.get(name, ""), example))
-    return made
-
-
-def _names_outside(f: Callable) -> dict[int, str]:
-    """Names of the tensors that a function's body can see: its closure, its globals, and parameters of modules."""
-    try:
-        seen = inspect.getclosurevars(inspect.unwrap(f))
-    except TypeError:
-        return {}
-    found: dict[int, str] = {}
-    for name, x in {**seen.globals, **seen.nonlocals}.items():
-        if isinstance(x, Tensor):
-            found[id(x)] = name
-        elif callable(getattr(x, "named_parameters", None)):
-            found.update((id(p), f"{name}.{key}") for key, p in x.named_parameters())
-    return found
-
-
-def _staged(f: Callable, arguments: list[Argument], sizes: Sizes) -> Staged:
-    number = {name: n for n, name in sizes.names.items()}
-    given = []
-    for a in arguments:
-        dtype = np.dtype(np.float64) if a.example is None else raw_dtype(a.example)
-        dtype = np.dtype(np.float64) if dtype.kind == "f" else dtype
-        given.append(np.broadcast_to(np.zeros((), dtype), [number.get(n, n) for n in a.shape]))  # type: ignore[misc]
-    try:
-        return stage(f, *given)
-    except TracedValueError as error:
-        raise NotDifferentiableError(f"explain.derive(): f asks for the value of an argument. {error}") from None
-
-
-def _count(x: Expr) -> int:
-    """Operations in the expression as written out, each occurrence counted."""
-
-    @cache
-    def of(x: Expr) -> int:
-        if x.op == "d" or not x.args:
-            return 0
-        own = len(x.args) - 1 + (x.data[0] not in (1, -1)) if x.op == "mul" else len(x.args) - 1
-        return max(own, 1) + sum(of(a) for a in x.args)
-
-    return of(x)
-
-
-def derive(
-    f: Callable,
-    *examples: Any,
-    wrt: Any = None,
-    shapes: dict[str, Any] | None = None,
-    symmetric: Sequence[str] = (),
-    probability: Sequence[str] = (),
-    layout: str = "gradient",
-    order: int = 1,
-) -> Any:
-    """The derivative of f as a formula of matrix calculus, df = tr((df/dX)^T dX), with every step and its rule.
-
-    f is staged, the engine's own forward rules are run on expressions instead of numbers, trace identities bring out
-    dX, and the result is simplified. The value, every step and the result are compared with the engine's numbers before
-    anything is shown. Vectors (n,) are columns; functions of arrays work element by element, softmax along rows.
-
-    Args:
-        f: a function of numbers, vectors and matrices; a number, a vector or a matrix results.
-        examples: arrays to derive for, in the order of f's arguments; their sizes are then numbers.
-        wrt: name or place of the argument to derive by, or several of them; by default all of f's arguments. Tensors
-            that f reads without being passed them, such as a module's parameters, go by the name f knows them by.
-        shapes: of arguments without example, with names for sizes: {"X": ("m", "n"), "b": "n"}. Others are numbers.
-        symmetric, probability: names of arguments that are symmetric matrices; whose rows (or which) sum to one.
-        layout: "gradient", df = tr((df/dX)^T dX), or "jacobian", its transpose. For a vector-valued f the Jacobian J,
-            df = J dx, is given in either layout; for a matrix-valued one the differential itself.
-        order: 2 derives the gradient of f once more: the Hessian.
-
-    Returns:
-        A `Derivation` with value, steps, result, text, latex, gradient(...), check and swell; `Derivations` of several.
-
-    Raises:
-        NotDifferentiableError: an operation has no form in matrix calculus (it is named, with its line).
-        GraphError: the formula differs from the engine's numbers, or f is finite at no sample.
-        ArgumentError: a name, layout or order that does not exist.
-
-    Source: J. R. Magnus and H. Neudecker, Matrix Differential Calculus, Wiley 1999.
-
-    >>> import chainrule as cr
-    >>> shapes = {"a": "m", "X": ("m", "n"), "b": "n"}
-    >>> d = derive(lambda a, X, b: a @ cr.exp(X @ b), wrt="X", shapes=shapes)
-    >>> d.result
-    (a \u2299 exp(X b)) b\u1d40
-    >>> print(derive(lambda x: x * cr.sin(x)).result)
-    sin(x) + x cos(x)
-    """
-    if layout not in ("gradient", "jacobian"):
-        raise ArgumentError(f"explain.derive(): layout must be 'gradient' or 'jacobian', not {layout!r}")
-    if order not in (1, 2):
-        raise ArgumentError(f"explain.derive(): order must be 1 or 2, not {order!r}")
-    kinds = dict.fromkeys(symmetric, "symmetric") | dict.fromkeys(probability, "probability")
-    arguments = _arguments(f, examples, shapes or {}, kinds)
-    names = [a.name for a in arguments]
-    chosen = names if wrt is None else [wrt] if isinstance(wrt, (str, int)) else list(wrt)
-    chosen = [names[w] if isinstance(w, int) and -len(names) <= w < len(names) else w for w in chosen]
-    made = []
-    for name in chosen:
-        function = f
-        if order == 2:
-            if name not in names:
-                raise ArgumentError(f"explain.derive(): f has no argument {name!r} to derive by twice")
-            function = grad_of(f, argnums=names.index(name))
-        made.append(_derive(function, arguments, name, layout))
-    return made[0] if len(made) == 1 and (wrt is None or isinstance(wrt, (str, int))) else Derivations(made)
-
-
-def _derive(f: Callable, arguments: list[Argument], wrt: str, layout: str) -> Derivation:
-    named = list(dict.fromkeys(n for a in arguments for n in a.shape if isinstance(n, str)))
-    if len(named) > len(PRIMES):
-        raise ArgumentError(f"explain.derive(): at most {len(PRIMES)} names for sizes, got {len(named)}")
-    sizes = Sizes(dict(zip(PRIMES, named, strict=False)))
-    staged = _staged(f, arguments, sizes)
-    graph = staged.graph
-    if len(graph.equations) > LONGEST:
-        raise NotDifferentiableError(
-            f"explain.derive(): f has {len(graph.equations)} operations, more than the {LONGEST} that fit on paper; "
-            f"explain.trace(f, *args) shows its derivative in numbers"
-        )
-    if len(graph.outputs) != 1:
-        raise NotDifferentiableError("explain.derive(): f must return one tensor and write to none")
-    everything, reader, place = _read_inputs(f, staged, graph, arguments, sizes)
-    if wrt not in place:
-        raise ArgumentError(f"explain.derive(): no input {wrt!r}; there are: {', '.join(place)}")
-    for equation in graph.equations:
-        reader.read(equation)
-    value = reader.operand(graph.outputs[0])
-    key = place[wrt]
-    steps, pushed = differentiate(graph, reader, key)
-    last = steps[-1].expression
-    result, kind, gradient = last, "differential", None
-    if value.shape == e.SCALAR:
-        kind = "gradient"
-        if e.is_zero(last):
-            result = e.zero(reader.known[key].shape)
-        else:
-            result, more = bring_out(last, key)
-            result = factored(result)
-            x = reader.known[key]
-            if x.shape != e.SCALAR:
-                steps = _finish([*steps, *more], result, x, key)
-            else:
-                flat = e.expanded(result) if result.size < 60 else result
-                result = flat if flat.size < result.size else result
-                final = e.mul(result, e.differential(x, key))
-                if final.size < 500 and repr(final) != repr(last):
-                    steps.append(Step(final, TRICKS["gather"]))
-        gradient = result
-        if layout == "jacobian":
-            result, kind = e.transpose(result), "jacobian"
-    elif value.shape[1] == 1 and reader.known[key].shape[1] == 1 and not e.is_zero(last):
-        kind = "jacobian"
-        result = factored(jacobian_of(last, key))
-    differentials = [s.expression for s in steps]
-    if kind == "jacobian" and gradient is None:
-        differentials.append(e.mul(result, e.differential(reader.known[key], key)))
-    check = compare(f, everything, wrt, key, value, pushed, differentials, gradient)
-    program = len(graph.equations)
-    if value.shape == e.SCALAR and wrt in [a.name for a in arguments]:
-        index = [a.name for a in arguments].index(wrt)
-        program = len(_staged(grad_of(f, argnums=index), arguments, sizes).graph.equations)
-    swell = Swell(_count(result), program)
-    return Derivation(wrt, value, tuple(steps), result, kind, check, swell, tuple(everything))
-
-
-def _finish(steps: list[Step], gradient: Expr, x: Expr, key: str) -> list[Step]:
-    """The last line, tr(G^T dX) (g^T dx for a column), unless the last step has dX at its end already."""
-    last = steps[-1].expression
-    core = last
-    while core.op in ("mul", "tr"):
-        core = core.args[-1]
-    if core.op == "d" or gradient.op in ("eye", "zero"):
-        return steps
-    atom, turned = e.differential(x, key), e.transpose(gradient)
-    factors, data = ((*turned.args, atom), turned.data) if turned.op == "mul" else ((turned, atom), (1, 0))
-    inside = e.Expr("mul", factors, (x.shape[1], x.shape[1]), data)
-    final = inside if x.shape[1] == 1 else e.Expr("tr", (inside,), e.SCALAR)
-    return [*steps, Step(final, TRICKS["linear" if last.op == "add" else "cyclic"])]
-
-
-def _read_inputs(
-    f: Callable, staged: Staged, graph: Graph, arguments: list[Argument], sizes: Sizes
-) -> tuple[list[Argument], Reader, dict[str, str]]:
-    """All inputs of the graph, a reader that knows their expressions, and the variable of each name."""
-    reader, everything, place = Reader(sizes), list(arguments), {}
-    outside = _names_outside(f)
-    for variable, (source, which) in zip(graph.inputs, staged.sources, strict=True):
-        if source == "arg":
-            a = arguments[which]
-        else:
-            name = outside.get(id(which), f"C{len(everything) - len(arguments) + 1}")
-            a = Argument(name, tuple(variable.shape), "", which, True)
-            everything.append(a)
-        place[a.name] = variable.name
-        try:
-            reader.known[variable.name] = e.sym(a.name, matrix_shape(variable.shape, sizes), a.kind)
-        except ValueError as error:
-            raise NotDifferentiableError(f"explain.derive(): {a.name}: {error}") from None
-    names = _names_of_arrays(f)
-    for k, (variable, array) in enumerate(graph.constants.items()):
-        name = next((n for n, x in names if x.shape == array.shape and (x == array).all()), f"K{k + 1}")
-        try:
-            reader.known[variable.name] = reader.constant(array, name)
-        except ValueError:
-            continue
-        if reader.known[variable.name].op == "sym" and name not in {a.name for a in everything}:
-            everything.append(Argument(name, tuple(array.shape), "", wrap(array), True))
-    return everything, reader, place
-
-
-def _names_of_arrays(f: Callable) -> list[tuple[str, np.ndarray]]:
-    try:
-        seen = inspect.getclosurevars(inspect.unwrap(f))
-    except TypeError:
-        return []
-    return [(n, x) for n, x in {**seen.globals, **seen.nonlocals}.items() if isinstance(x, np.ndarray)]
-
-
-__all__ = ["Derivation", "Derivations", "Step", "Swell", "derive"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 from ...core.errors import NotDifferentiableError
@@ -21,15 +22,12 @@ class _RuleTrace(StageTrace):
     """Stages one rule on fresh symbols; no tensor of the user's can be met in it."""
 
     def __init__(self) -> None:
-        self.equations, self.count = [], 0
-        self.inputs, self.sources, self.constants = [], [], {}
-        self._constant_of, self._keep = {}, []
-        self.outside, self.tensors, self.leaves = {}, {}, {}
+        super().__init__(outside={})
 
 
 def push(reader: Reader, equation: Equation, tangents: dict[int, Expr]) -> Any:
     """The primitive's own jvp rule, run on the expressions of one equation: the differential of its result."""
-    prim, trace, inner = equation.prim, _RuleTrace(), Reader(reader.sizes)
+    prim, trace, inner = equation.prim, _RuleTrace(), Reader(reader.sizes, reader)
     if prim.jvp is None:
         raise refused(equation, "it has no derivative")
 
@@ -133,6 +131,10 @@ RULES = {
     "logsumexp": "d logsumexp(z) = softmax(z)\u1d40 dz",
     "squared_error": "d\u2016x - y\u2016\u00b2 = 2 (x - y)\u1d40 (dx - dy)",
 }
+RULES["cross_entropy"] = "d cross_entropy(z, y) = (softmax(z) - onehot(y))\u1d40 dz, row by row"
+RULES["getitem"] = RULES["select"] = "a part of x is linear: d(x[i]) = (dx)[i]"
+RULES["standardize"] = "z = (x - mean(x)) / s: dz = (dx - mean(dx) - z mean(z dx)) / s"
+RULES["abs"] = "d|u| = sign(u) du"
 RULES["vector_norm"] = "d\u2016x\u2016 = x\u1d40 dx / \u2016x\u2016"
 RULES["var"] = "the distances from the mean sum to 0, so that d mean drops out"
 HADAMARD = "d(X \u2299 Y) = dX \u2299 Y + X \u2299 dY"
@@ -157,7 +159,7 @@ def rule_of(equation: Equation, reader: Reader) -> str:
 
 def _on_letters(equation: Equation, reader: Reader) -> str:
     letters = iter("uvwst")
-    inner = Reader(reader.sizes)
+    inner = Reader(reader.sizes, Reader(reader.sizes))
     operands: list[Any] = []
     for o in equation.operands:
         number = isinstance(o, Variable) and o.shape == () and reader.known[o.name].op == "num"
@@ -219,6 +221,8 @@ def differentiate(graph: Graph, reader: Reader, wrt: str) -> tuple[list[Step], l
             if eq.prim.kind == "elementwise" and text.count(_ONES) < shown.count(_ONES):
                 rule += f", {_ONES} (x \u2299 y) = x\u1d40 y"
             steps.append(Step(now, rule, eq.prim.name, eq.where()))
+        else:  # it reads the same, but may be about an earlier variable
+            steps[-1] = replace(steps[-1], expression=now)
         shown = text
     return steps, pushed
 
@@ -362,6 +366,8 @@ def factored(x: Expr) -> Expr:
     if not x.args or x.op == "d" or x.size > 2000:
         return x
     x = e.rebuild(x, (factored(a) for a in x.args))
+    if x.op == "mul":
+        x = e.rebuild(x, map(_without_number, x.args))
     if x.op in ("add", "had", "mul") and x.shape != e.SCALAR and x.size < 200:
         flat = e.expanded(x)
         x = flat if flat.size < x.size else x
@@ -376,10 +382,12 @@ def factored(x: Expr) -> Expr:
         if max(len(g) for g in groups.values()) < 2:
             continue
         terms: list[Expr] = []
+        split_off = any(len(g) > 1 and any(map(_ends, g)) for g in groups.values())
         for group in groups.values():
             chains = [t.args[t.data[1] :] if t.op == "mul" else (t,) for t in group]
             common = chains[0][-1 if last else 0]
-            if len(group) == 1 or common.op == "eye" or all(len(c) == 1 for c in chains):
+            alone = any(len(c) == 1 for c in chains) and "inv" in (common.op, common.args[0].op if common.args else "")
+            if len(group) == 1 or common.op == "eye" or alone or all(len(c) == 1 for c in chains):
                 terms += group
                 continue
             inner: list[Expr] = []
@@ -391,9 +399,46 @@ def factored(x: Expr) -> Expr:
             if any(i.shape == e.SCALAR for i in inner):
                 terms += group
                 continue
-            total = factored(e.add(*inner))
+            total = _without_number(factored(e.add(*inner)))
             terms.append(e.mul(total, common) if last else e.mul(common, total))
         made = e.add(*terms)
-        if made.size < best.size:
+        if made.size < best.size or (made.size == best.size and made.op == "mul" and not split_off):
             best = made
-    return best
+    return _turned_sum(_common_number(best))
+
+
+def _ends(term: Expr) -> bool:
+    """Has a term one matrix only, so that the identity is left where it is taken out?"""
+    rest = e.split(term)[1]
+    return rest.op != "mul" or len(rest.args) - rest.data[1] == 1
+
+
+def _common_number(x: Expr, whole: bool = False) -> Expr:
+    """(1/m) A - (1/m) B = (1/m) (A - B), for a factor that all terms have; of `whole` numbers too if asked for."""
+    if x.op != "add" or x.shape == e.SCALAR:
+        return x
+    parts = [e.split(t) for t in x.args]
+    number, same = abs(parts[0][0]), all(abs(n) == abs(parts[0][0]) for n, _ in parts)
+    number = number if same and (whole or isinstance(number, Fraction)) else 1
+    number = -number if whole and all(n < 0 for n, _ in parts) else number
+    scalars = [r.args[: r.data[1]] if r.op == "mul" else () for _, r in parts]
+    shared = [a for a in scalars[0] if a.op == "pow" and a.args[0].op == "dim" and all(a in s for s in scalars)]
+    outer = e.mul(e.num(number), *shared)
+    if outer == e.ONE:
+        return x
+    return e.mul(outer, e.add(*(e.mul(e.power(outer, e.num(-1)), t) for t in x.args)))
+
+
+def _without_number(x: Expr) -> Expr:
+    """A factor that is a sum, or the transpose of one, with the number that all its terms have in front."""
+    return e.transpose(_common_number(x.args[0], True)) if x.op == "T" else _common_number(x, True)
+
+
+def _turned_sum(x: Expr) -> Expr:
+    """A^T - B^T = (A - B)^T, where every term is the transpose of something that is none."""
+    number, inner = e.split(x)
+    scalars = inner.args[: inner.data[1]] if inner.op == "mul" else ()
+    core = inner.args[-1] if inner.op == "mul" and len(inner.args) == len(scalars) + 1 else inner
+    if core.op != "add" or not all(e.split(t)[1].op == "T" for t in core.args):
+        return x
+    return e.mul(e.num(number), *scalars, e.transpose(e.add(*map(e.transpose, core.args))))

@@ -12,12 +12,30 @@ from .expr import Expr
 _NAMES = {"logsigmoid": "log_sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan"}
 
 
+CONDITION = 1e8  # of a matrix whose inverse or determinant tells anything
+
+
+def _regular(x: np.ndarray) -> np.ndarray:
+    """The matrix itself, if numbers computed of its inverse can be compared."""
+    if not np.isfinite(x).all() or np.linalg.cond(x) > CONDITION:
+        raise np.linalg.LinAlgError("singular, or nearly so")
+    return x
+
+
+def size_of(n: Any, sizes: dict[str, int]) -> int:
+    """A size, a named one, or one that is written n-1."""
+    if isinstance(n, int):
+        return n
+    name, _, less = n.partition("-")
+    return sizes[name] - int(less or 0)
+
+
 def evaluate(x: Expr, values: dict[Any, np.ndarray], sizes: dict[str, int]) -> np.ndarray:
     """The matrix of an expression, given those of its atoms and what the named sizes are."""
     done: dict[int, np.ndarray] = {}
 
     def size(n: Any) -> int:
-        return n if isinstance(n, int) else sizes[n]
+        return size_of(n, sizes)
 
     def of(x: Expr) -> np.ndarray:
         if id(x) not in done:
@@ -35,8 +53,13 @@ def evaluate(x: Expr, values: dict[Any, np.ndarray], sizes: dict[str, int]) -> n
         if x.op == "eye":
             return np.eye(rows)
         if x.op == "unit":
-            return np.eye(rows)[:, x.data - 1 : x.data]
+            at = size(x.data)
+            return np.eye(rows)[:, at - 1 : at]
+        if x.op == "rows":
+            return np.eye(columns)[size(x.data) : size(x.data) + rows]
         xs = [of(a) for a in x.args]
+        if x.op == "onehot":
+            return np.eye(columns)[xs[0].astype(int).ravel()]
         if x.op == "add":
             return np.sum(xs, axis=0)
         if x.op == "mul":
@@ -60,13 +83,26 @@ def evaluate(x: Expr, values: dict[Any, np.ndarray], sizes: dict[str, int]) -> n
 
 _MATRIX: dict[str, Any] = {
     "T": lambda x: x.T,
-    "inv": np.linalg.inv,
+    "inv": lambda x: np.linalg.inv(_regular(x)),
     "tr": lambda x: np.trace(x).reshape(1, 1),
     "det": lambda x: np.linalg.det(x).reshape(1, 1),
-    "logdet": lambda x: np.linalg.slogdet(x)[1].reshape(1, 1),
+    "logdet": lambda x: np.linalg.slogdet(_regular(x))[1].reshape(1, 1),
     "diag": lambda x: np.diag(x[:, 0]),
     "diagonal": lambda x: np.diag(x)[:, None],
 }
+
+
+_OWN: dict[str, Any] = {
+    "softplus": lambda x: np.logaddexp(0, x),
+    "Phi": lambda x: 0.5 + 0.5 * np.asarray(_erf(x * 0.5**0.5)),
+    "phi": lambda x: np.exp(-x * x / 2) / (2 * np.pi) ** 0.5,
+}
+
+
+def _erf(x: np.ndarray) -> np.ndarray:
+    from scipy.special import erf
+
+    return erf(x)
 
 
 def _function(name: str, xs: list[np.ndarray]) -> Any:
@@ -76,4 +112,6 @@ def _function(name: str, xs: list[np.ndarray]) -> Any:
         y = np.exp(x - x.max(axis=axis, keepdims=True))
         y = y / y.sum(axis=axis, keepdims=True)
         return y if name == "softmax" else np.log(y)
+    if name in _OWN:
+        return _OWN[name](*xs)
     return PRIMITIVES[_NAMES.get(name, name)].impl(np, *xs)

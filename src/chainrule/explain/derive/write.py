@@ -7,7 +7,8 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from .expr import SCALAR, Expr, is_ones, mul, negative, num, power, split
+from .expr import SCALAR, Expr, dim, is_ones, is_zero, mul, negative, num, power, split, transpose
+from .expr import add as e_add
 
 LIMIT = 3000  # nodes; a larger expression is not written out
 _SUPER = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
@@ -22,9 +23,10 @@ _GREEK = dict(
 )
 _KNOWN = {math.log(2): ("ln 2", r"\ln 2"), math.log(10): ("ln 10", r"\ln 10"), math.pi: ("\u03c0", r"\pi ")}
 _KNOWN[2 * math.pi] = ("2\u03c0", r"2\pi ")
-_COMPARE = {"gt": (">", ">"), "lt": ("<", "<"), "ge": ("\u2265", r"\ge"), "le": ("\u2264", r"\le"), "eq": ("=", "=")}
-_COMPARE["ne"] = ("\u2260", r"\ne")
+_COMPARE = {"gt": (">", ">"), "lt": ("<", "<"), "ge": ("\u2265", r"\geq"), "le": ("\u2264", r"\leq"), "eq": ("=", "=")}
+_COMPARE["ne"] = ("\u2260", r"\neq")
 _SPELLED = {"sigmoid": ("\u03c3", r"\sigma"), "log": ("ln", r"\ln")}
+_SPELLED |= {"Phi": ("\u03a6", r"\Phi"), "phi": ("\u03c6", r"\varphi")}
 _LATEX_NAMES = {"exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min"}
 _SPECIAL = {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim ", **{c: "\\" + c for c in "_&%#{}$"}}
 
@@ -37,14 +39,21 @@ class Writer:
     def __init__(self, latex: bool) -> None:
         self.latex = latex
         self.names: dict[bytes, tuple[str, int]] = {}
+        self.called: dict[bytes, tuple[str, int]] = {}  # what has a name of its own
 
     def pick(self, text: str, latex: str) -> str:
         return latex if self.latex else text
+
+    def call(self, x: Expr, name: str) -> None:
+        """Write the expression by a name from now on."""
+        self.called[x.digest] = (self.name(name), ATOM)
+        self.names = dict(self.called)
 
     def text(self, x: Expr) -> str:
         """The whole expression."""
         if x.size > LIMIT:
             return self.pick(f"\u2026 ({x.size} symbols)", rf"\dots\ (\text{{{x.size} symbols}})")
+        self.names = dict(self.called)  # equal expressions of two lines may be written in different orders
         return self.form(x)[0]
 
     def wrapped(self, x: Expr, tight: int) -> str:
@@ -96,7 +105,7 @@ class Writer:
     def on_d(self, x: Expr) -> tuple[str, int]:
         d = self.pick("d", r"\mathrm{d}")
         text, binds = self.form(x.args[0])
-        if x.args[0].op == "sym":
+        if x.args[0].op == "sym" or x.args[0].digest in self.called:
             return f"{d}{text}", ATOM
         return (f"{d} {text}" if binds == ATOM and x.args[0].op == "fn" else f"{d}{self.paren(text)}"), ATOM
 
@@ -111,7 +120,21 @@ class Writer:
         return "I", ATOM
 
     def on_unit(self, x: Expr) -> tuple[str, int]:
-        return "e" + self.pick(str(x.data).translate(_SUB), f"_{{{x.data}}}"), ATOM
+        return "e" + self.index(x.data), ATOM
+
+    def index(self, i: Any) -> str:
+        """A subscript; a name in it stands as it is."""
+        return self.pick(str(i).translate(_SUB) if isinstance(i, int) else f"_{i}", f"_{{{i}}}")
+
+    def on_rows(self, x: Expr) -> tuple[str, int]:
+        return "I" + self.slice(x), ATOM
+
+    def slice(self, x: Expr) -> str:
+        """The part of an array that rows of the identity take out, as Python writes it."""
+        start, count, size = x.data, *x.shape
+        whole = e_add(dim(start), dim(count)) == dim(size)
+        stop = "" if whole else unicode_text(e_add(dim(start), dim(count))).replace(" ", "")
+        return self.pick(f"[{start or ''}:{stop}]", rf"_{{[{start or ''}:{stop}]}}")
 
     # ---- sums and products
 
@@ -148,10 +171,11 @@ class Writer:
         else:
             top, bottom = n, 1
         upper = [] if top == 1 else [self.number(top)]
-        upper += [self.factor(s) for s in above]
         lower = [] if bottom == 1 else [self.number(bottom)]
         flipped = [power(s.args[0], num(-s.args[1].data)) for s in below]
-        lower += [self.factor(s) for s in flipped]
+        lower += [self.paren(self.factor(s)) if self.open(s) and not self.latex else self.factor(s) for s in flipped]
+        held = bool(chain) and x.shape != SCALAR and not lower
+        upper += [self.paren(self.factor(s)) if held and self.open(s) else self.factor(s) for s in above]
         quotient = ""
         if lower:
             if self.latex:
@@ -172,7 +196,13 @@ class Writer:
         rest = self.matrices(chain)
         if lower and rest and not self.latex:
             quotient = f"({quotient})"
+        if not quotient and len(rest) == 1 and len(chain) == 2 and self.part(chain):
+            return rest[0], ATOM
         return " ".join([quotient, *rest] if quotient else rest), MUL
+
+    def open(self, s: Expr) -> bool:
+        """Is it a number made of matrices, such as x^T y, that reads as a part of the product after it?"""
+        return s.op == "mul" and s.data == (1, 0) and not self.norm(s.args) and len(self.matrices(s.args)) > 1
 
     def factor(self, s: Expr) -> str:
         return self.wrapped(s, ADD) if s.op == "mul" else self.wrapped(s, MUL)
@@ -184,6 +214,11 @@ class Writer:
         parts: list[str] = []
         i = 0
         while i < len(chain):
+            taken = self.part(chain[i : i + 2])
+            if taken:
+                parts.append(taken)
+                i += 2
+                continue
             k = i
             while k + 1 < len(chain) and chain[k + 1] == chain[i]:
                 k += 1
@@ -195,17 +230,29 @@ class Writer:
             i = k + 1
         return parts
 
+    def part(self, pair: tuple[Expr, ...]) -> str:
+        """An element or a part of a vector: e_i^T x is x_i, and I[1:] x is x[1:]."""
+        if len(pair) != 2 or pair[1].op != "sym" or pair[1].shape[1] != 1:
+            return ""
+        name = self.form(pair[1])[0]
+        if pair[0].op == "T" and pair[0].args[0].op == "unit" and name[-1:].isalpha():
+            return name + self.index(pair[0].args[0].data)
+        return name + self.slice(pair[0]) if pair[0].op == "rows" else ""
+
     def norm(self, chain: tuple[Expr, ...]) -> str:
         """The squared norm that a product x^T x is."""
         if len(chain) == 2 and chain[0].op == "T" and chain[0].args[0] == chain[1] and chain[1].shape[1] == 1:
             return self.bars(chain[1], "")
+        if len(chain) == 4 and chain[2].op == "rows" and mul(*chain[:2]) == transpose(mul(*chain[2:])):
+            return self.bars(mul(*chain[2:]), "")
         return ""
 
     def squared(self, x: Expr) -> bool:
         """Is it a squared norm alone?"""
         if x.op == "tr":
             x = x.args[0]
-        return x.op == "mul" and x.data == (1, 0) and len(x.args) == 2 and x.args[0].op == "T"
+        pair = x.op == "mul" and x.data == (1, 0) and len(x.args) == 2 and x.args[0].op == "T"
+        return pair and x.args[0].args[0] == x.args[1]
 
     def bars(self, x: Expr, sub: str) -> str:
         inner = self.form(x)[0]
@@ -222,6 +269,10 @@ class Writer:
     def on_pow(self, x: Expr) -> tuple[str, int]:
         base, exponent = x.args
         p = exponent.data if exponent.op == "num" else None
+        if p not in (None, 1, Fraction(1, 2)) and p > 0 and (2 * p) % 1 == 0 and self.squared(base):
+            power_of = self.pick(str(int(2 * p)).translate(_SUPER), f"^{{{int(2 * p)}}}")
+            inner = self.form(base)[0]
+            return inner.removesuffix("\u00b2").removesuffix("^{2}") + power_of, ATOM
         if p == Fraction(1, 2):
             inner = self.form(base)[0]
             for square, norm in (("\u2016\u00b2", "\u2016"), ("\u2016_F\u00b2", "\u2016_F"), (r"\Vert^{2}", r"\Vert"),
@@ -238,14 +289,20 @@ class Writer:
             one = self.pick("\U0001d7cf \u2298 ", r"\mathbf{1} \oslash ")
             return one + self.wrapped(under, MUL), HAD
         inside, binds = self.form(base)
-        plain = base.op in ("sym", "d", "dim", "num") or (base.op == "fn" and base.data not in _COMPARE)
+        plain = (
+            base.op in ("sym", "d", "dim", "num")
+            or base.digest in self.called
+            or (base.op == "fn" and base.data not in _COMPARE)
+        )
         inside = inside if binds == ATOM and plain else self.paren(inside)
-        if base.op == "fn" and len(base.args) == 1 and isinstance(p, int) and p > 1 and x.shape == SCALAR:
+        own = base.op == "fn" and base.digest not in self.called
+        if own and len(base.args) == 1 and isinstance(p, int) and p > 1 and x.shape == SCALAR:
             head = _function_name(base.data, self.latex)
             argument = self.paren(self.form(base.args[0])[0])
             return self.raised(head, str(p)) + argument, ATOM
         if x.shape != SCALAR:
             raised = self.form(exponent)[0]
+            raised = raised if self.latex or re.fullmatch(r"\w+", raised) else f"({raised})"
             return self.pick(f"{inside}^\u2299{raised}", rf"{inside}^{{\odot {raised}}}"), ATOM
         return self.raised(inside, self.form(exponent)[0] if p is None or isinstance(p, Fraction) else str(p)), ATOM
 
@@ -263,10 +320,13 @@ class Writer:
 
     def on_fn(self, x: Expr) -> tuple[str, int]:
         parts = [self.form(a)[0] for a in x.args]
+        for i, a in enumerate(x.args[1:], start=1):
+            number, rest = split(a)
+            parts[i] = self.number(number) if is_ones(rest) else "0" if is_zero(a) else parts[i]
         if x.data in _COMPARE:
-            right = "0" if x.args[1].op in ("zero", "num") and split(x.args[1])[0] == 0 else parts[1]
             sign = _COMPARE[x.data][self.latex]
-            return self.pick(f"[{parts[0]} {sign} {right}]", rf"\left[{parts[0]} {sign} {right}\right]"), ATOM
+            text = f"{parts[0]} {sign} {parts[1]}"
+            return self.pick(f"[{text}]", rf"\left[{text}\right]"), ATOM
         if x.data == "abs":
             return self.pick(f"|{parts[0]}|", rf"\left|{parts[0]}\right|"), ATOM
         return _function_name(x.data, self.latex) + self.paren(", ".join(parts)), ATOM
@@ -274,20 +334,21 @@ class Writer:
     def on_lse(self, x: Expr) -> tuple[str, int]:
         return self.pick("logsumexp", r"\operatorname{logsumexp}") + self.paren(self.form(x.args[0])[0]), ATOM
 
+    def on_onehot(self, x: Expr) -> tuple[str, int]:
+        return self.pick("onehot", r"\operatorname{onehot}") + self.paren(self.form(x.args[0])[0]), ATOM
+
     def on_t(self, x: Expr) -> tuple[str, int]:
         inner = x.args[0]
         if inner.op == "inv":
             text, binds = self.form(inner.args[0])
-            return (text if binds == ATOM else self.paren(text)) + self.pick(
-                "\u207b\u1d40", r"^{-\top}"
-            ), ATOM
+            return (text if binds == ATOM else self.paren(text)) + self.pick("\u207b\u1d40", r"^{-\top}"), ATOM
         text, binds = self.form(inner)
         atomic = binds == ATOM and inner.op not in ("d", "pow")
         return self.raised(text if atomic else self.paren(text), "T"), ATOM
 
     def on_inv(self, x: Expr) -> tuple[str, int]:
         text, binds = self.form(x.args[0])
-        atomic = binds == ATOM and x.args[0].op == "sym"
+        atomic = binds == ATOM and (x.args[0].op == "sym" or x.args[0].digest in self.called)
         return self.raised(text if atomic else self.paren(text), "-1"), ATOM
 
     def on_tr(self, x: Expr) -> tuple[str, int]:

@@ -36,17 +36,41 @@ class WeightNorm(Module):
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
-    """Split a weight into magnitude and direction, trained separately."""
+    """Split a weight into magnitude and direction, trained separately.
+
+    The magnitude has size 1 but in `dim`; the direction has the weight's shape. Salimans and Kingma 2016.
+
+    >>> import chainrule as cr
+    >>> layer = cr.nn.utils.weight_norm(cr.nn.Linear(3, 2))
+    >>> {name: tuple(p.shape) for name, p in layer.named_parameters()}
+    {'bias': (2,), 'parametrizations.weight.original0': (2, 1), 'parametrizations.weight.original1': (2, 3)}
+    """
     return register_parametrization(module, name, WeightNorm(dim), unsafe=True)
 
 
 def remove_weight_norm(module: Module, name: str = "weight") -> Module:
-    """Make the weight a plain parameter again, with its present value."""
+    """Make the weight a plain parameter again, with its present value.
+
+    Its shape and dtype stay.
+
+    >>> import chainrule as cr
+    >>> layer = cr.nn.utils.weight_norm(cr.nn.Linear(2, 2))
+    >>> sorted(dict(cr.nn.utils.remove_weight_norm(layer).named_parameters()))
+    ['bias', 'weight']
+    """
     return remove_parametrizations(module, name)
 
 
 def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
-    """Make the weight a plain parameter again, with its present value."""
+    """Make the weight a plain parameter again, with its present value.
+
+    Its shape and dtype stay.
+
+    >>> import chainrule as cr
+    >>> layer = cr.nn.utils.spectral_norm(cr.nn.Linear(2, 2))
+    >>> sorted(dict(cr.nn.utils.remove_spectral_norm(layer).named_parameters()))
+    ['bias', 'weight']
+    """
     return remove_parametrizations(module, name)
 
 
@@ -95,7 +119,15 @@ class SpectralNorm(Module):
 def spectral_norm(
     module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> Module:
-    """Divide a weight by its largest singular value."""
+    """Divide a weight by its largest singular value.
+
+    The weight's shape and dtype stay. Miyato et al. 2018.
+
+    >>> import chainrule as cr
+    >>> layer = cr.nn.utils.spectral_norm(cr.nn.Linear(3, 2))
+    >>> layer(cr.ones(1, 3)).shape
+    torch.Size([1, 2])
+    """
     transposed = type(module).__name__.startswith("ConvTranspose")
     dim = (1 if transposed else 0) if dim is None else dim
     return register_parametrization(module, name, SpectralNorm(getattr(module, name), n_power_iterations, dim, eps))

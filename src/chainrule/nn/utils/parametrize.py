@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 from ...core.errors import GraphError
 from ...core.value import raw_shape
@@ -64,6 +66,13 @@ class ParametrizationList(ModuleList):
                     getattr(self, f"original{i}").copy_(v)
 
 
+class _Cache:
+    """Parametrized tensors computed within `cached()`."""
+
+    depth = 0
+    values: ClassVar[dict[tuple[int, str], Any]] = {}
+
+
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     """Has the module (or this tensor of it) a parametrization?"""
     found = module._modules.get("parametrizations")
@@ -99,9 +108,15 @@ def register_parametrization(
         module._modules["parametrizations"] = ModuleDict()
 
     def read(self: Any) -> Any:
-        return self._modules["parametrizations"][tensor_name]()
+        if not _Cache.depth:
+            return self._modules["parametrizations"][tensor_name]()
+        key = id(self), tensor_name
+        if key not in _Cache.values:
+            _Cache.values[key] = self._modules["parametrizations"][tensor_name]()
+        return _Cache.values[key]
 
     def write(self: Any, value: Any) -> None:
+        _Cache.values.pop((id(self), tensor_name), None)
         self._modules["parametrizations"][tensor_name].right_inverse(value)
 
     setattr(type(module), tensor_name, property(read, write))
@@ -147,14 +162,20 @@ def type_before_parametrizations(module: Module) -> type:
     return getattr(type(module), "_unparametrized", type(module))
 
 
-class _Cached:
-    def __enter__(self) -> None:
-        pass
+@contextmanager
+def cached() -> Iterator[None]:
+    """Within the block, each parametrized tensor is computed once and kept; writing to it computes it anew.
 
-    def __exit__(self, *exc: object) -> None:
-        pass
-
-
-def cached() -> _Cached:
-    """PyTorch's cache of parametrized tensors; values are always computed anew here, which gives the same results."""
-    return _Cached()
+    >>> import chainrule as cr
+    >>> layer = cr.nn.utils.parametrizations.weight_norm(cr.nn.Linear(2, 2))
+    >>> with cached():
+    ...     layer.weight is layer.weight
+    True
+    """
+    _Cache.depth += 1
+    try:
+        yield
+    finally:
+        _Cache.depth -= 1
+        if not _Cache.depth:
+            _Cache.values.clear()

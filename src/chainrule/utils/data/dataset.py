@@ -16,7 +16,18 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Dataset(Generic[T_co]):
-    """A map from keys, usually 0 to len - 1, to samples: override __getitem__ (and __len__)."""
+    """A map from keys, usually 0 to len - 1, to samples: override __getitem__ (and __len__).
+
+    >>> import chainrule as cr
+    >>> class Squares(cr.utils.data.Dataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...     def __getitem__(self, i):
+    ...         return i * i
+    ...
+    >>> [Squares()[i] for i in range(3)]
+    [0, 1, 4]
+    """
 
     def __getitem__(self, index: Any) -> T_co:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
@@ -26,7 +37,16 @@ class Dataset(Generic[T_co]):
 
 
 class IterableDataset(Dataset[T_co], Iterable[T_co]):
-    """A stream of samples: override __iter__."""
+    """A stream of samples: override __iter__.
+
+    >>> import chainrule as cr
+    >>> class Count(cr.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter(range(3))
+    ...
+    >>> [batch.tolist() for batch in cr.utils.data.DataLoader(Count(), batch_size=2)]
+    [[0, 1], [2]]
+    """
 
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
@@ -36,7 +56,14 @@ class IterableDataset(Dataset[T_co], Iterable[T_co]):
 
 
 class TensorDataset(Dataset[tuple]):
-    """Samples are rows of tensors of one length."""
+    """Samples are rows of tensors of one length.
+
+    Tensors (n, ...) of any dtype.
+
+    >>> import chainrule as cr
+    >>> cr.utils.data.TensorDataset(cr.tensor([1, 2]), cr.tensor([3, 4]))[1]
+    (tensor(2), tensor(4))
+    """
 
     def __init__(self, *tensors: Any) -> None:
         if any(raw_shape(t)[0] != raw_shape(tensors[0])[0] for t in tensors):
@@ -51,7 +78,13 @@ class TensorDataset(Dataset[tuple]):
 
 
 class StackDataset(Dataset):
-    """Samples are tuples, or dicts, of samples of several datasets of one length."""
+    """Samples are tuples, or dicts, of samples of several datasets of one length.
+
+    >>> import chainrule as cr
+    >>> data = cr.utils.data.StackDataset(x=[1, 2], y=[3, 4])
+    >>> data[1]
+    {'x': 2, 'y': 4}
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if bool(args) == bool(kwargs):
@@ -72,7 +105,13 @@ class StackDataset(Dataset):
 
 
 class ConcatDataset(Dataset[T_co]):
-    """Datasets one after another."""
+    """Datasets one after another.
+
+    >>> import chainrule as cr
+    >>> data = cr.utils.data.ConcatDataset([[1, 2], [3]])
+    >>> len(data), data[2]
+    (3, 3)
+    """
 
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
@@ -95,7 +134,16 @@ class ConcatDataset(Dataset[T_co]):
 
 
 class ChainDataset(IterableDataset):
-    """Iterable datasets one after another."""
+    """Iterable datasets one after another.
+
+    >>> import chainrule as cr
+    >>> class Count(cr.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter(range(2))
+    ...
+    >>> list(cr.utils.data.ChainDataset([Count(), Count()]))
+    [0, 1, 0, 1]
+    """
 
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = datasets
@@ -109,7 +157,12 @@ class ChainDataset(IterableDataset):
 
 
 class Subset(Dataset[T_co]):
-    """Some samples of a dataset, by their indices."""
+    """Some samples of a dataset, by their indices.
+
+    >>> import chainrule as cr
+    >>> cr.utils.data.Subset([10, 11, 12], [2, 0])[0]
+    12
+    """
 
     def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
         self.dataset, self.indices = dataset, indices
@@ -124,7 +177,13 @@ class Subset(Dataset[T_co]):
 
 
 def random_split(dataset: Any, lengths: Sequence[float], generator: Any = None) -> list[Subset]:
-    """Random disjoint subsets of given lengths, or of given shares that sum to 1."""
+    """Random disjoint subsets of given lengths, or of given shares that sum to 1.
+
+    >>> import chainrule as cr
+    >>> a, b = cr.utils.data.random_split(range(10), [0.8, 0.2])
+    >>> len(a), len(b)
+    (8, 2)
+    """
     from .sampler import permutation
 
     n = len(dataset)

@@ -18,7 +18,15 @@ from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
 
 def default_convert(data: Any) -> Any:
-    """NumPy arrays in a sample as tensors; containers are kept."""
+    """NumPy arrays in a sample as tensors; containers are kept.
+
+    Shapes and dtypes stay.
+
+    >>> import chainrule as cr
+    >>> import numpy as np
+    >>> cr.utils.data.default_convert({"x": np.zeros(2)})
+    {'x': tensor([0., 0.], dtype=torch.float64)}
+    """
     if isinstance(data, (Tensor, str, bytes)):
         return data
     if isinstance(data, (np.ndarray, np.generic)):
@@ -33,7 +41,14 @@ def default_convert(data: Any) -> Any:
 
 
 def default_collate(batch: Sequence) -> Any:
-    """One batch from a list of samples: arrays are stacked, numbers become tensors, containers are kept."""
+    """One batch from a list of samples: arrays are stacked, numbers become tensors, containers are kept.
+
+    Arrays and tensors of one shape get a first dimension; numbers become int64, or float64 as in PyTorch.
+
+    >>> import chainrule as cr
+    >>> cr.utils.data.default_collate([(1, 2.0), (3, 4.0)])
+    [tensor([1, 3]), tensor([2., 4.], dtype=torch.float64)]
+    """
     first = batch[0]
     if isinstance(first, Tensor):
         from ...ops.joining import stack
@@ -82,12 +97,22 @@ _worker_state: dict[str, Any] = {}
 
 
 def get_worker_info() -> WorkerInfo | None:
-    """The present worker's information; None in the main process."""
+    """The present worker's information; None in the main process.
+
+    >>> import chainrule as cr
+    >>> cr.utils.data.get_worker_info() is None
+    True
+    """
     return _worker
 
 
-def _start_worker(payload: bytes) -> None:
-    _worker_state.update(pickle.loads(payload))
+def _unpacked(payload: Any) -> dict[str, Any]:
+    """What a worker works with: inherited by a forked process, pickled for any other."""
+    return pickle.loads(payload) if isinstance(payload, bytes) else payload
+
+
+def _start_worker(payload: Any) -> None:
+    _worker_state.update(_unpacked(payload))
 
 
 def _fetch(dataset: Any, indices: Any, collate: Callable) -> Any:
@@ -128,12 +153,12 @@ def _batches(stream: Any, batch_size: int | None, drop_last: bool, collate: Call
         yield collate(batch)
 
 
-def _stream_in_worker(payload: bytes, seed: int, worker: int, queue: Any) -> None:
+def _stream_in_worker(payload: Any, seed: int, worker: int, queue: Any) -> None:
     """A worker's own pass over a stream: its batches go into the queue as (kind, value), the last is ("end", None)."""
     global _worker
     from ...ops.random import manual_seed
 
-    content = pickle.loads(payload)
+    content = _unpacked(payload)
     _worker = WorkerInfo(worker, content["num_workers"], seed + worker, content["dataset"])
     manual_seed(seed + worker)
     np.random.seed((seed + worker) % 2**32)
@@ -250,7 +275,8 @@ class DataLoader:
 
     def _stream_parallel(self) -> Iterator[Any]:
         """Each worker passes over its own copy of the stream (see get_worker_info); their batches come in turn."""
-        base, payload, context = self._seed(), self._payload(), self._context()
+        base, context = self._seed(), self._context()
+        payload = self._payload(context)
         queues = [context.Queue(self.prefetch_factor or 2) for _ in range(self.num_workers)]
         processes = [
             context.Process(target=_stream_in_worker, args=(payload, base, i, q), daemon=True)
@@ -295,8 +321,8 @@ class DataLoader:
         for indices in self._places():
             yield _fetch(self.dataset, indices, self.collate_fn)
 
-    def _payload(self) -> bytes:
-        """What workers are sent."""
+    def _payload(self, context: Any) -> Any:
+        """What workers are given; a forked process inherits it, lambdas and local classes included."""
         content = {
             "dataset": self.dataset,
             "collate": self.collate_fn,
@@ -305,6 +331,8 @@ class DataLoader:
             "batch_size": self.batch_size,
             "drop_last": self.drop_last,
         }
+        if context.get_start_method() == "fork":
+            return content
         try:
             return pickle.dumps(content)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -319,7 +347,8 @@ class DataLoader:
         return multiprocessing.get_context(self.multiprocessing_context or ("fork" if os.name == "posix" else "spawn"))
 
     def _parallel(self) -> Iterator[Any]:
-        base, payload, context = self._seed(), self._payload(), self._context()
+        base, context = self._seed(), self._context()
+        payload = self._payload(context)
         workers = self.num_workers
         with ProcessPoolExecutor(workers, context, _start_worker, (payload,)) as pool:
             waiting: deque = deque()

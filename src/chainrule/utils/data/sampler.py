@@ -29,7 +29,18 @@ def _fresh_generator() -> Any:
 
 
 class Sampler(Generic[T_co]):
-    """Base of samplers: override __iter__."""
+    """Base of samplers: override __iter__.
+
+    >>> import chainrule as cr
+    >>> class Backwards(cr.utils.data.Sampler):
+    ...     def __init__(self, data):
+    ...         self.n = len(data)
+    ...     def __iter__(self):
+    ...         return iter(range(self.n - 1, -1, -1))
+    ...
+    >>> list(Backwards("abc"))
+    [2, 1, 0]
+    """
 
     def __init__(self, data_source: Any = None) -> None:
         pass
@@ -39,7 +50,12 @@ class Sampler(Generic[T_co]):
 
 
 class SequentialSampler(Sampler[int]):
-    """0, 1, 2 ..."""
+    """0, 1, 2 ...
+
+    >>> import chainrule as cr
+    >>> list(cr.utils.data.SequentialSampler("abc"))
+    [0, 1, 2]
+    """
 
     def __init__(self, data_source: Any) -> None:
         self.data_source = data_source
@@ -52,7 +68,12 @@ class SequentialSampler(Sampler[int]):
 
 
 class RandomSampler(Sampler[int]):
-    """Random order, or draws with replacement."""
+    """Random order, or draws with replacement.
+
+    >>> import chainrule as cr
+    >>> sorted(cr.utils.data.RandomSampler(range(3)))
+    [0, 1, 2]
+    """
 
     def __init__(
         self, data_source: Any, replacement: bool = False, num_samples: int | None = None, generator: Any = None
@@ -81,7 +102,9 @@ class RandomSampler(Sampler[int]):
         n = len(self.data_source)
         generator = _fresh_generator() if self.generator is None else self.generator
         if self.replacement:
-            yield from randint(0, n, (self.num_samples,), generator=generator).tolist()
+            for start in range(0, self.num_samples, 1024):  # a billion draws take no more memory than a thousand
+                count = min(1024, self.num_samples - start)
+                yield from randint(0, n, (count,), generator=generator).tolist()
             return
         left = self.num_samples
         while left > 0 and n:
@@ -94,7 +117,12 @@ class RandomSampler(Sampler[int]):
 
 
 class SubsetRandomSampler(Sampler[int]):
-    """Given indices in random order."""
+    """Given indices in random order.
+
+    >>> import chainrule as cr
+    >>> sorted(cr.utils.data.SubsetRandomSampler([5, 3]))
+    [3, 5]
+    """
 
     def __init__(self, indices: Sequence[int], generator: Any = None) -> None:
         self.indices, self.generator = indices, generator
@@ -108,7 +136,12 @@ class SubsetRandomSampler(Sampler[int]):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """Indices drawn with given weights."""
+    """Indices drawn with given weights.
+
+    >>> import chainrule as cr
+    >>> list(cr.utils.data.WeightedRandomSampler([0.0, 1.0], 3))
+    [1, 1, 1]
+    """
 
     def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Any = None) -> None:
         if not isinstance(num_samples, int) or num_samples <= 0:
@@ -130,7 +163,12 @@ class WeightedRandomSampler(Sampler[int]):
 
 
 class BatchSampler(Sampler[list]):
-    """Lists of batch_size indices from another sampler."""
+    """Lists of batch_size indices from another sampler.
+
+    >>> import chainrule as cr
+    >>> list(cr.utils.data.BatchSampler(range(5), batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    """
 
     def __init__(self, sampler: Any, batch_size: int, drop_last: bool) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:

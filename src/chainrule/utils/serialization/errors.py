@@ -6,4 +6,9 @@ from ...core.errors import ChainruleError
 
 
 class SerializationError(ChainruleError, RuntimeError, ValueError):
-    """An object cannot be saved as plain data, or a file is damaged, hostile or of another kind."""
+    """An object cannot be saved as plain data, or a file is damaged, hostile or of another kind.
+
+    >>> import chainrule as cr
+    >>> issubclass(cr.train.SerializationError, Exception)
+    True
+    """
