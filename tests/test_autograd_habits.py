@@ -79,6 +79,19 @@ def test_an_input_returned_as_it_is_becomes_a_view_that_is_not_written_to():
     assert x.grad.tolist() == [5.0, 5.0]
 
 
+def test_a_view_from_a_function_knows_that_its_base_changed():
+    F = made(lambda ctx, x: x[:2], lambda ctx, g: cr.cat([7 * g, cr.zeros(1, dtype=cr.float64)]))
+    x = leaf(1.0, 2.0, 3.0)
+    base = x * 1
+    view = F.apply(base)
+    base.mul_(2)
+    assert view.tolist() == [2.0, 4.0]
+    with pytest.raises(RuntimeError, match="its base or another view of its base has been modified inplace"):
+        view.sum().backward()
+    base.sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0, 2.0]
+
+
 def test_the_same_output_twice_is_one_tensor():
     def forward(ctx, x):
         y = x * 2
@@ -585,6 +598,20 @@ def test_bytes_index_as_a_mask():
     with pytest.warns(UserWarning, match="uint8"):
         x[mask] = 9.0
     assert x.tolist() == [[9.0, 9.0], [2.0, 3.0], [9.0, 9.0]]
+
+
+def test_a_write_through_a_detached_tensor_never_loses_derivatives():
+    def f(x):
+        y = x * 1
+        y.detach().add_(1)
+        return (y * y).sum()
+
+    x = cr.tensor([2.0, 3.0])
+    assert cr.func.grad(f)(x).tolist() == [6.0, 8.0]
+    assert cr.vmap(cr.func.grad(f))(cr.stack([x, x])).tolist() == [[6.0, 8.0]] * 2
+    for transform in (lambda: cr.func.jvp(f, (x,), (x,)), lambda: cr.func.hessian(f)(x), lambda: cr.func.jacfwd(f)(x)):
+        with pytest.raises(RuntimeError, match="through a detached one"):
+            transform()
 
 
 # ---- modes -----------------------------------------------------------------------------------------------------------

@@ -122,7 +122,10 @@ def test_odeint_against_scipy():
         F.odeint(lambda s, y: y, t(1.0), [0.0, 1.0, 0.5])
 
 
-@pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B", "Newton-CG", "trust-exact", "trust-ncg", "Nelder-Mead"])
+METHODS = ["BFGS", "L-BFGS-B", "Newton-CG", "trust-exact", "trust-ncg", "trust-constr", "SLSQP", "Nelder-Mead"]
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_minimize_over_trees(method):
     def g(p, c):
         a = p["a"] - c

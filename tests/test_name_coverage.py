@@ -30,7 +30,7 @@ INTERNAL = (
     r"triplet_margin_loss)$|is_quantized|resize$|resize_as$|index$|to_mkldnn|to_padded|xpu|grad_dtype|as_subclass|"
     r"polygamma_|split_with_sizes_copy|handle_torch_function|has_torch_function|boolean_dispatch|assert_int_or_pair|"
     r".*_notes|grouped_mm|scaled_|linear_cross_entropy|.*_with_indices|common_args|multi_dim_common|factory_|"
-    r"ldl_solve|convert_conv|.*bessel_.*|airy_ai|.*polynomial.*|factory_kwargs|typing|annotations"
+    r"ldl_solve|convert_conv|factory_kwargs|typing|annotations"
 )
 LEFT_OUT = re.compile("|".join((OTHER_DEVICES, SPARSE, QUANTIZED, COMPILER, DTYPES, INTERNAL)))
 NAMESPACES = ("", "Tensor", "nn.functional", "nn", "nn.init", "nn.utils", "linalg", "fft", "special", "random")
@@ -153,6 +153,31 @@ def test_a_call_gives_what_it_gives_in_torch(line):
         image = t.arange(12.0).reshape(1, 3, 2, 2).to(memory_format=t.channels_last)
         results.append(plain(eval(line, {"t": t, "x": x, "leaf": leaf, "image": image})))
     same(*results)
+
+
+SPECIAL = [name for name in cr.special.__all__ if re.search("bessel|airy|polynomial", name)]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", SPECIAL)
+def test_a_special_function_has_torchs_values_and_a_derivative_too(name):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    data = np.array([[0.3, 1.0, 2.5], [0.7, 4.0, 0.9]])
+    orders = [(0,), (1,), (5,), (-1,), ("tensor",)] if "polynomial" in name else [()]
+    for extra in orders:
+        results = []
+        for t in (torch, cr):
+            rest = [t.tensor([0.0, 3.0, 6.0]).double() if n == "tensor" else n for n in extra]
+            results.append(np.asarray(getattr(t.special, name)(t.tensor(data), *rest)))
+        np.testing.assert_allclose(results[1], results[0], rtol=1e-6, atol=1e-10)
+    x = cr.tensor(data, requires_grad=True)
+    rest = [4] if "polynomial" in name else []
+    assert cr.autograd.gradcheck(lambda x: getattr(cr.special, name)(x, *rest), (x,))
+    assert cr.autograd.gradgradcheck(lambda x: getattr(cr.special, name)(x, *rest), (x,))
+    whole = getattr(cr.special, name)(cr.tensor([1, 2]), *rest)
+    assert whole.dtype == cr.float32
+    with pytest.raises((RuntimeError, TypeError)):
+        getattr(cr.special, name)(cr.tensor([1j]) if "spherical" not in name else "text", *rest)
 
 
 WRONG = """

@@ -66,3 +66,52 @@ def test_an_error_leaves_nothing_on():
     assert special.on == before
     with pytest.raises(TypeError, match="takes a function"):
         explain.profile(3)
+
+
+def test_a_rule_that_fails_takes_nothing_else_out_of_the_profile():
+    class Broken(cr.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            raise ValueError("broken")
+
+    x = cr.ones(3, requires_grad=True)
+    with explain.profile() as p:
+        with pytest.raises(ValueError, match="broken"):
+            Broken.apply(x).sum().backward()
+        (x.exp() * x).sum().backward()
+    rows = {(r.phase, r.op) for r in p.rows}
+    assert {("forward", "exp"), ("backward", "exp"), ("backward", "mul")} <= rows
+
+
+def test_a_training_step_is_told_by_the_users_lines(tmp_path):
+    cr.manual_seed(0)
+    convolution, norm, head = cr.nn.Conv2d(1, 4, 3, padding=1), cr.nn.LayerNorm(8), cr.nn.Linear(4 * 64, 5)
+    optimizer = cr.optim.Adam([*convolution.parameters(), *norm.parameters(), *head.parameters()])
+    x, target = cr.randn(2, 1, 8, 8), cr.tensor([1, 2])
+
+    def step():
+        optimizer.zero_grad()
+        h = cr.relu(convolution(x))
+        h = norm(h)
+        out = head(h.flatten(1))
+        loss = cr.nn.functional.cross_entropy(out, target)
+        loss.backward()
+        optimizer.step()
+
+    p = explain.profile(step)
+    lines = {r.text for r in p.rows}
+    assert {"h = cr.relu(convolution(x))", "h = norm(h)", "out = head(h.flatten(1))"} <= lines
+    assert all(r.file == __file__ for r in p.rows)
+    backward = {r.text for r in p.rows if r.phase == "backward"}
+    assert "h = norm(h)" in backward and "loss.backward()" not in backward  # the line of the forward operation
+    assert sum(r.seconds for r in p.rows) <= p.seconds
+    p.save(tmp_path / "step.json")
+    saved = json.loads((tmp_path / "step.json").read_text(), parse_constant=lambda word: pytest.fail(word))
+    assert saved["displayTimeUnit"] == "ms"
+    for event in saved["traceEvents"]:
+        assert isinstance(event["name"], str) and {"cat", "ph", "ts", "dur", "pid", "tid", "args"} <= set(event)
+        assert 0 <= event["ts"] <= event["ts"] + event["dur"] <= p.seconds * 1e6 * 1.01

@@ -9,13 +9,14 @@ import warnings
 import helpers as h
 import numpy as np
 import pytest
-from test_source_table import value_and_gradient
+from test_source_table import few_objects, value_and_gradient
 
 import chainrule as cr
 from chainrule.core.errors import NotDifferentiableError, ShapeError, TracedValueError
 from chainrule.explain import source
 from chainrule.explain.source import c_call, c_text
 
+__all__ = ["few_objects"]  # a fixture
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler is on the path"
 )
@@ -195,7 +196,7 @@ def test_samples_of_some_operations():
 @pytest.mark.slow
 @pytest.mark.parametrize("start", range(16))
 def test_samples_of_every_operation(start):
-    assert check(h.ALL_CASES[start::16]) > 100
+    assert check(h.ALL_CASES[start::16], only=6) > 40
 
 
 def test_covered_operations_are_operations():
@@ -228,3 +229,15 @@ def test_matrices_with_small_pivots():
     gradient = cr.func.grad(cr.linalg.det)
     got = source(gradient, cr.tensor(singular), language="c").function()(singular)
     np.testing.assert_allclose(got, gradient(cr.tensor(singular)).numpy(), atol=1e-12)
+
+
+@needs_compiler
+def test_results_that_are_read_again():
+    def f(x, y):
+        total = (x * y).sum()
+        return total, F.silu(total), F.leaky_relu(-total), x, 3.0, F.silu(x + y).sum()
+
+    x, y = np.array([1.0, 2.0]), np.array([3.0, -4.0])
+    got = source(f, cr.tensor(x), cr.tensor(y), language="c").function()(x, y)
+    for g, w in zip(got, f(cr.tensor(x), cr.tensor(y)), strict=True):
+        np.testing.assert_allclose(g, h.raw(w), rtol=1e-14)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import islice
 from pathlib import Path
 
+import helpers as h
 import numpy as np
 import pytest
+from test_laws import differentiable, function_of
 
 import chainrule as cr
 from chainrule import explain
@@ -225,6 +228,43 @@ def test_python_may_look_at_values():
     assert float(t.table("adjoint")[-1].value) == 8 * 2.0**7
 
 
+def test_what_is_written_to_in_place_is_a_new_value():
+    def f(x):
+        y = x * 2
+        y += x
+        y[0] = y[1] * x[0]
+        return (y * y).sum()
+
+    x = cr.tensor([2.0, 3.0], dtype=cr.float64, requires_grad=True)
+    f(x).backward()
+    t = explain.trace(f, np.array([2.0, 3.0]))
+    last = {r.symbol: r.value for r in t.table("adjoint")}
+    np.testing.assert_allclose(last["v\u0304₀"], x.grad.numpy())
+    assert [4, 6] in [r.value.tolist() for r in t.table("forward")]
+
+    def filled(x):
+        y = cr.zeros(2, dtype=cr.float64)
+        y[0] = x
+        y[1] = x * x
+        return y.sum()
+
+    t = explain.trace(filled, 3.0)
+    assert float(t.table("adjoint")[-1].value) == 7
+    assert [r.value.tolist() for r in t.table("constants")] == [[0, 0]]
+
+    counter = cr.ones(2, dtype=cr.float64)
+
+    def reads_twice(x):
+        y = x * counter
+        with cr.no_grad():
+            counter.add_(1.0)
+        return (y * counter).sum()
+
+    t = explain.trace(reads_twice, np.array([3.0, 4.0]))
+    assert [r.value.tolist() for r in t.table("constants")] == [[1, 1], [2, 2]]
+    assert t.table("adjoint")[-1].value.tolist() == [2, 2]
+
+
 def test_tensors_read_besides_are_constants_under_their_names():
     t = explain.trace(lambda x: (W @ x).sum(), np.ones(2))
     assert [r.symbol for r in t.table("constants")] == ["W"]
@@ -246,6 +286,44 @@ def test_what_cannot_be_traced_is_explained():
         explain.trace(lambda x: x * x, 1.0).table("backward")
     with pytest.raises(NotDifferentiableError, match="zeta"):
         explain.trace(lambda x, y: cr.special.zeta(x, y), 2.0, 3.0)
+
+
+# ---- every operation -------------------------------------------------------------------------------------------------
+
+
+def halves(f):
+    """Half the sum of all real results."""
+
+    def g(*args):
+        return sum((out * 0.5).sum() for out in f(*args) if not out.is_complex())
+
+    return g
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", h.ALL_CASES, ids=[case.name for case in h.ALL_CASES])
+def test_every_operation_has_tables_and_paths_with_the_gradients_numbers(case):
+    for _, sample, leaves, by in islice(differentiable(case), 2):
+        given = [leaves[i] for i in by]
+        if any(a.dtype.kind == "c" for a in given):
+            continue
+        f = halves(function_of(case, sample, leaves, by))
+        inputs = [cr.tensor(a, requires_grad=True) for a in given]
+        cr.manual_seed(0)
+        out = f(*inputs)
+        if not isinstance(out, cr.Tensor) or not out.requires_grad:
+            continue
+        want = cr.autograd.grad(out, inputs, allow_unused=True, retain_graph=True)
+        cr.manual_seed(0)
+        t = explain.trace(f, *given)
+        latex = t.latex()
+        assert latex.count("{") == latex.count("}") and latex.isascii()
+        assert t.text() and t.markdown() and t.html()
+        last = {r.symbol.replace("\u0304", ""): r.value for r in t.table("adjoint")}
+        for row, x, g in zip(t.table("forward"), inputs, want, strict=False):
+            g = np.zeros(x.shape) if g is None else g.numpy()
+            np.testing.assert_allclose(last.get(row.symbol, np.zeros(x.shape)), g, rtol=1e-6, atol=1e-8)
+            np.testing.assert_allclose(explain.paths(out, x, limit=3).gradient, g, rtol=1e-6, atol=1e-8)
 
 
 if __name__ == "__main__":

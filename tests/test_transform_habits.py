@@ -10,6 +10,7 @@ from test_func import close, t
 
 import chainrule as cr
 from chainrule import func as F  # noqa: N812
+from chainrule.autograd import forward_ad as fw
 
 X = np.array([1.0, 2.0, 3.0])
 ROWS = np.arange(6.0).reshape(3, 2)
@@ -139,6 +140,11 @@ def kept(transform):
     return KEPT[0] * 2
 
 
+def twice_dual():
+    with fw.dual_level():
+        fw.make_dual(fw.make_dual(S, S), S)
+
+
 S, X3, I3 = t(2.0), t(X), cr.tensor([1, 2, 3])
 LAYER = cr.nn.Linear(3, 1)
 HERE = r"test_transform_habits\.py"
@@ -180,7 +186,11 @@ MISUSE = {
     "strict jvp": (lambda: F.jvp(lambda x: S, (S,), (S,), strict=True), RuntimeError, "must depend on the primals"),
     "chunk_size of zero": (lambda: F.jacrev(lambda x: x, chunk_size=0), ValueError, "greater than 0"),
     "tangents of linearize": (lambda: F.linearize(lambda x: x, X3)[1](X3, X3), RuntimeError, "tuple of 1 elements"),
-    "sizes that differ": (lambda: F.vmap(lambda x, y: x)(X3, S.expand(2)), ValueError, rf"sizes \[3, 2\].*in_dims=None.*{HERE}"),
+    "sizes that differ": (
+        lambda: F.vmap(lambda x, y: x)(X3, S.expand(2)),
+        ValueError,
+        rf"sizes \[3, 2\].*in_dims=None.*{HERE}",
+    ),
     "mapping over a scalar": (lambda: F.vmap(lambda x: x)(S), ValueError, "dimensionality 0.*Write in_dims=None"),
     "in_dims out of range": (lambda: F.vmap(lambda x: x, 2)(X3), ValueError, r"satisfy -1 <= in_dim < 1"),
     "in_dims in another number": (lambda: F.vmap(lambda x, y: x, (0,))(X3, X3), ValueError, "2 arguments were given"),
@@ -280,6 +290,7 @@ MISUSE = {
     ),
     "one time only": (lambda: F.odeint(lambda t, y: y, X3, 1.0), TypeError, "sequence of times"),
     "minimise a vector": (lambda: F.minimize(lambda x: x, X3), ValueError, r"must return a scalar tensor.*\(3,\)"),
+    "a dual of a dual": (twice_dual, RuntimeError, "already has a forward gradient at the same level 0"),
     "comparing no function": (lambda: cr.methods.compare(3, at=1.0), TypeError, "expects a function, but got int"),
     "comparing at a word": (lambda: cr.methods.compare(abs, at="a"), TypeError, "at must be a number, .* got 'a'"),
     "no module": (lambda: F.functional_call(S, {}, ()), TypeError, "expects a module"),

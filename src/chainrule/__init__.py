@@ -162,8 +162,8 @@ from .core.dtypes import bool_ as bool, float32 as float, int32 as int  # noqa: 
 
 _NAMESPACES = (
     *("accelerator", "amp", "array_api", "articles", "backends", "cuda", "distributed", "distributions", "estimators"),
-    *("explain", "fft", "func", "graph", "linalg", "methods", "mps", "nn", "optim", "random", "special", "testing"),
-    *("train", "utils", "xpu"),
+    *("explain", "fft", "func", "graph", "linalg", "methods", "mps", "nn", "optim", "random", "signal", "special"),
+    *("testing", "train", "utils", "version", "xpu"),
 )
 # names from modules that few programs need
 _LAZY = {"save": ".utils.serialization", "load": ".utils.serialization", "vmap": ".func"}

@@ -129,7 +129,7 @@ minibatches = tensor(4, 7, 2, 3)
 predictions_loop = [model(minibatch) for model, minibatch in zip(models, minibatches)]
 params, buffers = stack_module_state(models)
 print({k: (tuple(v.shape), v.requires_grad) for k, v in params.items()}, buffers)
-base_model = SimpleMLP().to("meta") if False else SimpleMLP()
+base_model = SimpleMLP()
 
 
 def fmodel(params, buffers, x):

@@ -8,7 +8,9 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torch.optim as optim
-from torch.distributions import Categorical, Normal, kl_divergence
+from torch.distributions import kl_divergence
+from torch.distributions.categorical import Categorical
+from torch.distributions.normal import Normal
 
 eps = np.finfo(np.float32).eps.item()
 

@@ -102,13 +102,12 @@ for _name, _row in ONE.items():
     case(_name, one(*_row), NOT_TENSOR, rtol=1e-5 if _name in ("special.log_ndtr", "special.erfcx") else 1e-6)
 
 def by_scipy(name, order=None):
-    """The function of scipy.special, of whole order if that is given."""
+    """The function of scipy.special of that order; Ai without one."""
 
     def function(x):
         import scipy.special
 
-        found = getattr(scipy.special, name)
-        return found(x) if order is None else found(order, x)
+        return scipy.special.airy(x)[0] if order is None else getattr(scipy.special, name)(order, x)
 
     return function
 
@@ -124,7 +123,7 @@ for _name, _low, _high, _reference in (
     ("scaled_modified_bessel_k0", 0.4, 4, by_scipy("kve", 0)),
     ("scaled_modified_bessel_k1", 0.4, 4, by_scipy("kve", 1)),
     ("spherical_bessel_j0", -3, 5, lambda x: np.sinc(np.asarray(x) / np.pi)),
-    ("airy_ai", -3, 3, lambda x: __import__("scipy.special").special.airy(x)[0]),
+    ("airy_ai", -3, 3, by_scipy("airy")),
 ):
     case(f"special.{_name}", one(_low, _high, False, False, False), NOT_TENSOR, torch=None, reference=_reference)
 

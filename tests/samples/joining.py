@@ -125,7 +125,7 @@ case(
         Sample((*arrays(rng, (3,)),)),
         Sample((arrays(rng, (4, 6))[0][::2, ::-3], 1)),
     ],
-    Bad((np.ones(()),), RuntimeError, "no dimensions"),
+    Bad((np.ones(()),), IndexError, "no dimensions"),
 )
 case(
     "broadcast_tensors",

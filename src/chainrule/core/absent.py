@@ -29,7 +29,6 @@ ABSENT = {
     "complex32": "write complex64",
     "chalf": "write complex64",
     "quasirandom": "write scipy.stats.qmc.Sobol",
-    "signal": "write hann_window(...) and the other window functions",
     "futures": "write concurrent.futures",
     "segment_reduce": "write zeros(n).scatter_reduce(0, index, values, reduce)",
     "lobpcg": "write linalg.eigh(A)",

@@ -5,7 +5,8 @@ from . import amp
 
 manual_seed_all = manual_seed
 empty_cache = synchronize = ipc_collect = init = reset_peak_memory_stats = nothing
-current_device = get_device_name = get_device_properties = set_device = Stream = refuse
+current_device = get_device_name = get_device_properties = set_device = Stream = Event = refuse
+is_bf16_supported = is_available
 
 
 def memory_allocated(device: object = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -49,17 +50,32 @@ class Profile:
 
     def begin(self, phase: str, op: str, code: Any, offset: int) -> None:
         """An operation begins; what it calls until `end` is its own, as are a rule's own operations."""
-        self._open.append([phase, op, code, offset, perf_counter(), 0.0])
+        if self._open and self._open[-1][0] == BACKWARD:
+            self._settle()
+        frame = sys._getframe(1) if phase == BACKWARD else None
+        self._open.append([phase, op, code, offset, perf_counter(), 0.0, frame])
 
     def end(self) -> None:
         """The operation that began last ends."""
-        phase, op, code, offset, start, within = self._open.pop()
+        if self._open[-1][0] == BACKWARD:
+            self._settle()
+        phase, op, code, offset, start, within, _ = self._open.pop()
         took = perf_counter() - start
         if any(outer[0] == BACKWARD for outer in self._open):  # an operation of a rule: it counts as the rule
             return
         if self._open:
             self._open[-1][5] += took
         self.events.append((phase, op, code, offset, start - self._started, took, took - within))
+
+    def _settle(self) -> None:
+        """Forget rules that an error ended: those whose sweep is not running any more."""
+        while self._open and self._open[-1][0] == BACKWARD:
+            frame = sys._getframe(2)
+            while frame is not None and frame is not self._open[-1][6]:
+                frame = frame.f_back
+            if frame is not None:
+                return
+            self._open.pop()
 
     # ---- reading it --------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from .trace_formula import Formula, latex_word, leaf, number, symbol, times
 from .trace_notation import call, literal, ones, spelled
 from .trace_table import Row, TraceTable, show
 
+_PLAIN = str.maketrans("\u2080\u2081\u2082\u2083\u2084\u2085\u2086\u2087\u2088\u2089", "0123456789")
 LONGEST = 72  # letters of a formula
 
 __all__ = ["Row", "TraceTable", "pull", "raw", "show", "trace"]
@@ -25,6 +26,8 @@ __all__ = ["Row", "TraceTable", "pull", "raw", "show", "trace"]
 
 def raw(x: Any) -> Any:
     """The array under all wrappings."""
+    if isinstance(x, (_Item, _Constant)):
+        return x.value
     while isinstance(x, Tensor):
         x = x._data
     return x
@@ -33,33 +36,62 @@ def raw(x: Any) -> Any:
 # ---- recording -------------------------------------------------------------------------------------------------------
 
 
+class _Item:
+    """One value of the trace. A tensor that is written to stands for another item afterwards; the item stays."""
+
+    def __init__(self, value: Any, depth: int, wants: bool) -> None:
+        self.value = np.asarray(value)
+        self.depth = depth
+        self.wants = wants  # does a derivative flow through it?
+        self.at = 0  # its number: v_at
+
+
+class _Constant:
+    """An array that f read besides its arguments, as it was then."""
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+        self.array = raw(source)  # kept alive, and known by its identity
+        self.value = np.array(self.array)
+
+    def same(self, source: Any) -> bool:
+        """Is it this constant that is read again, unchanged?"""
+        return raw(source) is self.array and np.array_equal(
+            self.array, self.value, equal_nan=self.value.dtype.kind == "f"
+        )
+
+
 class _Recorded(Tracer):
     __slots__ = ()
-    depth: int
-    wants: bool  # does a derivative flow through it?
-    at: int  # its number: v_at
+    item: _Item
 
 
 @dataclass(frozen=True)
 class _Step:
-    level: int
     prim: Any
-    args: tuple
+    args: tuple  # items, constants and numbers
     params: dict
-    outs: tuple[_Recorded, ...]
-    values: list  # raw arguments
+    outs: tuple[_Item, ...]
+
+    @property
+    def level(self) -> int:
+        return self.outs[0].depth
 
     @property
     def several(self) -> bool:
         return self.prim.n_out != 1
 
     @property
+    def values(self) -> list:
+        return [raw(a) for a in self.args]
+
+    @property
     def answer(self) -> Any:
-        return tuple(raw(o) for o in self.outs) if self.several else raw(self.outs[0])
+        return tuple(o.value for o in self.outs) if self.several else self.outs[0].value
 
     @property
     def needs(self) -> tuple[bool, ...]:
-        return tuple(isinstance(a, _Recorded) and a.wants for a in self.args)
+        return tuple(isinstance(a, _Item) and a.wants for a in self.args)
 
 
 class _Recorder(Trace):
@@ -70,21 +102,35 @@ class _Recorder(Trace):
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[_Step] = []
+        self.constants: dict[int, _Constant] = {}
 
-    def box(self, value: Any, depth: int, wants: bool) -> _Recorded:
+    def operand(self, x: Any) -> Any:
+        """What a step notes of an argument."""
+        if self.owns(x):
+            return x.item
+        a = raw(x)
+        if not isinstance(a, np.ndarray):
+            return a
+        known = self.constants.get(id(a))
+        if known is None or not known.same(x):
+            known = self.constants[id(a)] = _Constant(x)
+        return known
+
+    def box(self, item: _Item) -> _Recorded:
         t = object.__new__(_Recorded)
-        t._data, t._node, t._trace, t.depth, t.wants = wrap(np.asarray(value)), None, self, depth, wants
+        t._data, t._node, t._trace, t.item = wrap(item.value), None, self, item
         return t
 
     def process(self, prim: Any, args: tuple, params: dict) -> Any:
-        values = [raw(a) for a in args]
-        answer = prim.impl(np, *values, **params)
-        own = [a for a in args if self.owns(a)]
-        level, wanted = 1 + max(a.depth for a in own), not prim.cut and any(a.wants for a in own)
+        given = tuple(map(self.operand, args))
+        answer = prim.impl(np, *map(raw, given), **params)
+        own = [a for a in given if isinstance(a, _Item)]
+        depth, wanted = 1 + max(a.depth for a in own), not prim.cut and any(a.wants for a in own)
         answers = tuple(answer) if prim.n_out != 1 else (answer,)
-        outs = tuple(self.box(a, level, wanted and is_inexact(np.asarray(a).dtype)) for a in answers)
-        self.steps.append(_Step(level, prim, args, params, outs, values))
-        return outs if prim.n_out != 1 else outs[0]
+        outs = tuple(_Item(a, depth, wanted and is_inexact(np.asarray(a).dtype)) for a in answers)
+        self.steps.append(_Step(prim, given, params, outs))
+        boxes = tuple(map(self.box, outs))
+        return boxes if prim.n_out != 1 else boxes[0]
 
 
 # ---- spelling --------------------------------------------------------------------------------------------------------
@@ -130,26 +176,27 @@ class _Speller(Trace):
 class _Symbols:
     """Which symbol stands for which value, and how rules are spelled with them."""
 
-    def __init__(self, rec: _Recorder, names: dict[int, str], arrays: list[tuple[str, np.ndarray]]) -> None:
-        self.rec, self.names, self.arrays = rec, names, arrays
-        self.constants: dict[int, tuple[Formula, Any]] = {}
+    def __init__(self, names: dict[int, str], arrays: list[tuple[str, np.ndarray]]) -> None:
+        self.names, self.arrays = names, arrays
+        self.constants: dict[_Constant, Formula] = {}
 
     def of(self, x: Any, mark: str = "") -> Formula:
         """The symbol of a value; a number is written as it is, and a constant array gets a name."""
-        if self.rec.owns(x):
-            return leaf(*symbol(x.at, mark), raw_shape(raw(x)) != ())
+        if isinstance(x, _Item):
+            return leaf(*symbol(x.at, mark), x.value.shape != ())
         a = raw(x)
-        name = self.names.get(id(x))
-        if name is None and not raw_shape(a):
+        name = self.names.get(id(x.source)) if isinstance(x, _Constant) else None
+        if not isinstance(x, _Constant) or (name is None and not a.shape):
             return number(a)
-        key = id(x if isinstance(x, Tensor) else a)
-        if key not in self.constants:
-            taken = len([f for f, _ in self.constants.values() if f.text.startswith("c")])
-            name = name or next((n for n, y in self.arrays if y.shape == raw_shape(a) and np.array_equal(y, a)), "")
-            name = name or symbol(taken + 1)[0].replace("v", "c")
-            latex = latex_word(name) if name.isascii() else f"c_{{{taken + 1}}}"
-            self.constants[key] = (leaf(name, latex, raw_shape(a) != ()), x)
-        return self.constants[key][0]
+        if x not in self.constants:
+            taken = [f.text for f in self.constants.values()]
+            name = name or next((n for n, y in self.arrays if y is x.array), "")
+            if not name or name in taken:
+                name = next(c for k in range(len(taken) + 1) if (c := symbol(k + 1)[0].replace("v", "c")) not in taken)
+            at = name[1:].translate(_PLAIN)
+            latex = latex_word(name) if name.isascii() else f"c_{{{at}}}"
+            self.constants[x] = leaf(name, latex, a.shape != ())
+        return self.constants[x]
 
     def forward(self, step: _Step) -> list[Formula]:
         """One formula for each result."""
@@ -164,7 +211,7 @@ class _Symbols:
         sp = _Speller()
 
         def given(a: Any) -> Any:
-            return sp.word(self.of(a), raw(a)) if self.rec.owns(a) or raw_shape(raw(a)) else a
+            return sp.word(self.of(a), raw(a)) if isinstance(a, _Item) or raw_shape(raw(a)) else raw(a)
 
         answers = tuple(sp.word(self.of(o), raw(o)) for o in step.outs)
         return sp, [given(a) for a in step.args], answers if step.several else answers[0]
@@ -279,14 +326,15 @@ def trace(f: Callable, *args: Any) -> TraceTable:
     """
     rec = _Recorder()
     values = [_given(a) for a in args]
-    ins = [rec.box(v, 0, is_inexact(v.dtype)) for v in values]
-    result = f(*ins)
-    if not rec.owns(result):
-        kind = type(result).__name__
+    ins = [_Item(v, 0, is_inexact(v.dtype)) for v in values]
+    returned = f(*map(rec.box, ins))
+    if not rec.owns(returned):
+        kind = type(returned).__name__
         raise ArgumentTypeError(
             f"explain.trace(): f must return one tensor computed from its arguments, not {kind}; of several results "
             f"trace one at a time, such as lambda *a: f(*a)[0]"
         )
+    result = returned.item
     if not result.wants:
         raise ArgumentTypeError(
             "explain.trace(): the result of f does not depend on a floating-point argument in a way that has a "
@@ -296,14 +344,14 @@ def trace(f: Callable, *args: Any) -> TraceTable:
     for at, t in enumerate([*ins, *(o for s in steps for o in s.outs)], start=1 - len(ins)):
         t.at = at
     names = _input_names(f, len(ins))
-    symbols = _Symbols(rec, names_outside(f), names_of_arrays(f))
+    symbols = _Symbols(names_outside(f), names_of_arrays(f))
     rows = _forward(symbols, names, ins, steps)
     for k, t in enumerate(ins):
         if t.wants:
             rows += _tangents(symbols, names, ins, steps, k)
     rows += _adjoints(symbols, steps, result)
-    for formula, x in symbols.constants.values():
-        rows.append(Row("constants", formula.text, "constant", raw(x), formula.latex, r"\text{constant}"))
+    for x, formula in symbols.constants.items():
+        rows.append(Row("constants", formula.text, "constant", x.value, formula.latex, r"\text{constant}"))
     return TraceTable(tuple(rows))
 
 
@@ -363,13 +411,13 @@ def _tangents(symbols: _Symbols, names: list[str], ins: list, steps: list[_Step]
     return rows
 
 
-def _still(x: _Recorded) -> np.ndarray:
+def _still(x: _Item) -> np.ndarray:
     """The tangent of what does not move."""
     a = raw(x)
     return np.zeros(a.shape, a.dtype if is_inexact(a.dtype) else np.float64)
 
 
-def _adjoints(symbols: _Symbols, steps: list[_Step], result: _Recorded) -> list[Row]:
+def _adjoints(symbols: _Symbols, steps: list[_Step], result: _Item) -> list[Row]:
     adjoint: dict[int, Any] = {id(result): np.ones_like(raw(result))}
     seed = leaf("seed", r"\text{seed}")
     rows = [_row("adjoint", symbols.of(result, "bar"), seed, adjoint[id(result)])]

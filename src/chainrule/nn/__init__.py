@@ -332,8 +332,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name == "modules":
+    if name in ("attention", "modules"):
         from importlib import import_module
 
-        return import_module(".modules", __name__)
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -345,4 +345,6 @@ def _described(p: Any, typed: bool = False) -> str:
 
 
 def _listing(name: str, lines: list[str]) -> str:
-    return f"{name}(\n" + "\n".join("    " + line for line in lines) + "\n)" if lines else f"{name}()"
+    if len(lines) < 2:  # as PyTorch does
+        return f"{name}(  {lines[0]})" if lines else f"{name}()"
+    return f"{name}(\n" + "\n".join("    " + line for line in lines) + "\n)"

@@ -295,9 +295,7 @@ def _older(name: str) -> Callable:
 
     @wraps(newer)
     def op(*args: Any, **kwargs: Any) -> Any:
-        warnings.warn(
-            f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.", FutureWarning, stacklevel=2
-        )
+        warnings.warn(f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.", FutureWarning, stacklevel=2)
         return newer(*args, **kwargs)
 
     return op

@@ -24,8 +24,6 @@ class _IncompatibleKeys(namedtuple("_IncompatibleKeys", ["missing_keys", "unexpe
     __str__ = __repr__
 
 
-
-
 class ModuleState:
     """The part of Module that registers hooks, and saves and restores state."""
 

@@ -127,6 +127,7 @@ def spherical_bessel_j0(input: Any, *, out: Any = None) -> Any:
     >>> cr.special.spherical_bessel_j0(cr.tensor([0.0, 1.0]))
     tensor([1.0000, 0.8415])
     """
+    require_tensor("spherical_bessel_j0", input)
     return finish_out(out, sinc(input / pi))
 
 

@@ -80,6 +80,13 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     trace = _trace(level, "make_dual")
     if not isinstance(tensor, Tensor) or not is_inexact(raw_dtype(tensor)):
         raise ArgumentError("Expected primal to be floating point or complex tensor, write make_dual(x.float(), t)")
+    if type(tensor) is Dual and tensor._trace is trace:
+        if tensor._tangent is not None:
+            raise GraphError(
+                f"Making a dual Tensor based on a Tensor that already has a forward gradient at the same level "
+                f"{_levels.index(trace)} is not supported. Write unpack_dual(x).primal, or open another level."
+            )
+        tensor = public(tensor._data)
     if not isinstance(tangent, Tensor):
         raise ArgumentError(f"make_dual: the tangent must be a tensor, not {type(tangent).__name__}")
     if not is_inexact(raw_dtype(tangent)):

@@ -141,7 +141,7 @@ class Chosen:
         """(lower values, structure of the tuple of values)."""
         values = self.values
         if len(values) == 1 and isinstance(values[0], Tensor):
-            spec = _ONE
+            spec = ONE
             leaves: list = values
         else:
             leaves, spec = tree_flatten(tuple(values))
@@ -165,11 +165,13 @@ class Chosen:
 
     def shaped(self, leaves: Sequence, spec: TreeSpec) -> Any:
         """Leaves (one per leaf of the values) in the structure of the chosen arguments."""
+        if spec is ONE:
+            return leaves[0] if self.single else tuple(leaves)
         values = spec.unflatten(leaves)
         return values[0] if self.single else values
 
 
-_ONE = TreeSpec(tuple, None, (LEAF,), 1)
+ONE = TreeSpec(tuple, None, (LEAF,), 1)  # the structure of one chosen tensor
 
 
 def _told(out: Any) -> str:

@@ -15,7 +15,18 @@ from ..core.provenance import describe
 from ..core.pytree import tree_flatten, tree_map
 from ..core.tape import NodeBase, Select
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
-from .arguments import Chosen, as_tensors, check_callable, differentiable, fit, flatten, name_of, out_leaf, with_aux
+from .arguments import (
+    ONE,
+    Chosen,
+    as_tensors,
+    check_callable,
+    differentiable,
+    fit,
+    flatten,
+    name_of,
+    out_leaf,
+    with_aux,
+)
 from .forward import JVPTrace
 from .jacobian import hessian, hvp, jacfwd, jacrev
 from .tape import Tape, ones_like_raw, own_arrays, public, zeros_like_raw
@@ -49,7 +60,8 @@ def _gradient(func: Callable, argnums: Any, has_aux: bool, args: tuple, kwargs: 
     chosen = Chosen(func, argnums, args, kwargs, what)
     values, spec = chosen.flat(what)
     tape = Tape(values)
-    out, aux = with_aux(tape.record(chosen.call, spec.unflatten(tape.inputs)), has_aux, what, func)
+    given = tape.inputs if spec is ONE else spec.unflatten(tape.inputs)
+    out, aux = with_aux(tape.record(chosen.call, given), has_aux, what, func)
     if not isinstance(out, Tensor):
         raise FunctionError(
             f"{what}: Expected {name_of(func)}(*args) to return tensor, got type {type(out).__name__}. "

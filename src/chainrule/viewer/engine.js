@@ -1,23 +1,21 @@
 "use strict";
 // Values and adjoints of the page's program: the engine's numbers as embedded, or recomputed here after an edit.
 const Engine = (() => {
-  const decode = (v) => (typeof v === "number" ? v : { nan: NaN, inf: Infinity, "-inf": -Infinity }[v.number]);
+  const words = { nan: NaN, inf: Infinity, "-inf": -Infinity };
+  const decode = (v) => (v && v.number !== undefined ? words[v.number] : v);
+  const read = (text) => JSON.parse(text, (_, v) => (typeof v === "object" ? decode(v) : v)); // the program of a page
 
-  function array(stored) {
-    if (!stored) return null;
-    const data = stored.data.map(decode);
-    if (stored.preview) {
-      return { shape: stored.shape, preview: stored.preview, data, low: decode(stored.low), high: decode(stored.high) };
-    }
-    return { shape: stored.shape, data };
-  }
-
-  // What has been computed: values[i] of each node, terms[k] the contributions of backward step k.
+  // What has been computed: values[i] of each node (a list of arrays where it has several results), and terms[k], the
+  // contributions of backward step k.
   function embedded(program) {
-    return {
-      values: program.nodes.map((n) => array(n.value)),
-      terms: program.backward.map((b) => b.terms.map((t) => ({ ...t, value: array(t.value) }))),
-    };
+    const values = program.nodes.map((n) => n.value);
+    program.nodes.forEach((n, i) => {
+      if (n.kind !== "result") return;
+      const owner = n.args[0];
+      values[owner] = values[owner] || [];
+      values[owner][n.index] = values[i];
+    });
+    return { values, terms: program.backward.map((b) => b.terms) };
   }
 
   const rounded = (x, dtype) => {
@@ -26,38 +24,56 @@ const Engine = (() => {
     return dtype === "float64" ? x : { shape: x.shape, data: x.data.map(f) };
   };
 
-  function evaluate(tree, g, ans, xs) {
-    if (tree === "g") return g;
-    if (tree === "ans") return ans;
-    if (typeof tree === "string") return xs[Number(tree.slice(1))];
-    if (typeof tree === "number" || tree.number) return Ops.make([], [decode(tree)]);
-    return Ops.apply(tree[0], tree[1], tree[2].map((t) => evaluate(t, g, ans, xs)));
+  // The value of a rule, where `given` has the arrays of "g", "ans", "x0" ... A long rule is a list of steps.
+  function evaluate(rule, given) {
+    const done = [];
+    const walk = (t) => {
+      if (typeof t === "string") return t[0] === "#" ? done[Number(t.slice(1))] : given(t);
+      if (typeof t === "number") return Ops.make([], [t]);
+      if (t.data) return t;
+      return Ops.apply(t[0], t[1], t[2].map(walk));
+    };
+    if (!rule.steps) return walk(rule);
+    for (const step of rule.steps) done.push(walk(step));
+    return walk(rule.gives);
   }
 
   // Run the program again from its leaves, whose values are given, with the same rules in the same order.
-  function recompute(program, leaves) {
-    const values = new Array(program.nodes.length);
-    const operands = (n) => n.args.map((a) => (typeof a === "number" ? values[a] : Ops.make([], [decode(a.lit)])));
-    program.nodes.forEach((n, i) => {
-      if (n.op === undefined) {
-        values[i] = leaves[i];
+  function recompute(program, before) {
+    const nodes = program.nodes;
+    const values = new Array(nodes.length);
+    const parts = nodes.map(() => []); // the nodes of each operation's results
+    const operands = (n) => n.args.map((a) => (typeof a === "number" ? values[a] : Ops.make([], [a.lit])));
+    nodes.forEach((n, i) => {
+      if (n.kind === "result") {
+        parts[n.args[0]][n.index] = i;
+        values[i] = rounded(values[n.args[0]][n.index], n.dtype);
+        values[n.args[0]][n.index] = values[i];
+      } else if (n.op === undefined) {
+        values[i] = before[i];
         return;
+      } else {
+        const found = Ops.apply(n.op, n.params, operands(n), n.several ? before[i] : null);
+        values[i] = n.several ? found : rounded(found, n.dtype);
       }
-      if (n.several) throw new Ops.Unsupported(n.op);
-      const found = rounded(Ops.apply(n.op, n.params, operands(n)), n.dtype);
-      if (!Ops.same(found.shape, n.shape)) throw new Ops.Unsupported(`${n.op} (its shape)`);
-      values[i] = found;
+      if (!n.several && !Ops.same(values[i].shape, n.shape)) throw new Ops.Unsupported(`${n.op || "a result"} (its shape)`);
     });
-    const adjoints = new Array(program.nodes.length).fill(null);
-    adjoints[program.output] = Ops.full(program.nodes[program.output].shape, 1);
+    const adjoints = new Array(nodes.length).fill(null);
+    adjoints[program.output] = Ops.full(nodes[program.output].shape, 1);
     const terms = program.backward.map((step) => {
-      const n = program.nodes[step.node];
+      const n = nodes[step.node];
       const xs = operands(n);
+      const given = (name) => {
+        const [, kind, digits] = /^(g|ans|x)(\d*)$/.exec(name);
+        if (kind === "x") return xs[Number(digits)];
+        const node = digits === "" ? step.node : parts[step.node][Number(digits)];
+        return kind === "g" ? adjoints[node] : values[node];
+      };
       return step.terms.map((term) => {
         const rule = n.rules[term.arg];
         if (rule === null || rule === undefined) throw new Ops.Unsupported(`the rule of ${n.op}`);
-        const to = program.nodes[term.to];
-        const raw = evaluate(program.rules[rule], adjoints[step.node], values[step.node], xs);
+        const to = nodes[term.to];
+        const raw = evaluate(program.rules[rule], given);
         const value = rounded(Ops.unbroadcast(raw, to.shape), to.dtype);
         adjoints[term.to] = adjoints[term.to] ? rounded(Ops.add(adjoints[term.to], value), to.dtype) : value;
         return { ...term, value };
@@ -66,16 +82,43 @@ const Engine = (() => {
     return { values, terms };
   }
 
-  const most = (x) => (x ? x.data.reduce((m, v) => (Number.isFinite(v) && Math.abs(v) > m ? Math.abs(v) : m), 0) : 0);
+  const most = (x) => (x ? [x].flat().reduce((top, part) => part.data.reduce((m, v) => (Number.isFinite(v) && Math.abs(v) > m ? Math.abs(v) : m), top), 0) : 0);
 
-  // Equal up to rounding: of the numbers themselves, and, for what remains of sums that cancel, of what went in.
-  function close(a, b, dtype, went) {
+  // Equal up to rounding: of the numbers themselves, and, for what remains of sums that cancel, of what went in, here
+  // and elsewhere.
+  function close(a, b, dtype, went, anywhere = 0) {
     const single = dtype === "float32";
-    const tolerance = (single ? 2e-4 : 1e-8) * most(b) + (single ? 1e-5 : 1e-13) * went;
+    const tolerance = (single ? 2e-4 : 1e-8) * most(b) + (single ? 1e-5 : 1e-13) * went + (single ? 1e-6 : 1e-13) * anywhere;
     return Ops.same(a.shape, b.shape) && a.data.every((v, i) => {
       const w = b.data[i];
       return v === w || (v !== v && w !== w) || Math.abs(v - w) <= tolerance;
     });
+  }
+
+  // The names of what differs between two states of a program by more than rounding.
+  function differences(program, again, state) {
+    const nodes = program.nodes;
+    const differs = [];
+    const into = nodes.map((n) => Math.max(0, ...n.args.map((a) => (typeof a === "number" ? most(state.values[a]) : 0))));
+    nodes.forEach((n, i) => {
+      if (!n.several && !close(again.values[i], state.values[i], n.dtype, into[i])) {
+        differs.push(`the page's own ${n.op || (n.kind === "result" ? nodes[n.args[0]].op : "value")}`);
+      }
+    });
+    const adjoint = nodes.map(() => 0); // the largest cotangent that has reached each node
+    adjoint[program.output] = 1;
+    const greatest = Math.max(1, ...state.terms.map((terms) => Math.max(0, ...terms.map((term) => most(term.value)))));
+    state.terms.forEach((terms, k) => {
+      const from = program.backward[k].node;
+      const entries = nodes[from].shape.reduce((a, b) => a * b, 1);
+      const came = nodes[from].several ? Math.max(...nodes.map((n, i) => (n.kind === "result" && n.args[0] === from ? adjoint[i] : 0))) : adjoint[from];
+      terms.forEach((term, j) => {
+        const went = came * (1 + into[from] + most(state.values[from])) * entries;
+        if (!close(again.terms[k][j].value, term.value, nodes[term.to].dtype, went, greatest)) differs.push(`the page's own rule of ${nodes[from].op}`);
+        adjoint[term.to] = Math.max(adjoint[term.to], most(term.value));
+      });
+    });
+    return differs;
   }
 
   // Why values may not be edited, or "" if they may: the page's own numbers must agree with the engine's first.
@@ -83,31 +126,14 @@ const Engine = (() => {
     if (program.frozen.length) return program.frozen[0];
     const missing = [...new Set(program.nodes.filter((n) => n.op && !Ops.known(n.op)).map((n) => n.op))];
     if (missing.length) return `this page cannot recompute ${missing.slice(0, 4).join(", ")}`;
-    const differs = [];
     try {
-      const again = recompute(program, state.values);
-      const into = program.nodes.map((n) => Math.max(0, ...n.args.map((a) => (typeof a === "number" ? most(state.values[a]) : 0))));
-      program.nodes.forEach((n, i) => {
-        if (!close(again.values[i], state.values[i], n.dtype, into[i])) differs.push(`the page's own ${n.op}`);
-      });
-      const adjoint = program.nodes.map(() => 0); // the largest cotangent that has reached each node
-      adjoint[program.output] = 1;
-      state.terms.forEach((terms, k) => {
-        const from = program.backward[k].node;
-        terms.forEach((term, j) => {
-          const went = adjoint[from] * (1 + into[from] + most(state.values[from])) * program.nodes[from].shape.reduce((a, b) => a * b, 1);
-          if (!close(again.terms[k][j].value, term.value, program.nodes[term.to].dtype, went)) {
-            differs.push(`the page's own rule of ${program.nodes[from].op}`);
-          }
-          adjoint[term.to] = Math.max(adjoint[term.to], most(term.value));
-        });
-      });
+      const differs = differences(program, recompute(program, state.values), state);
+      return differs.length ? `${differs[0]} differs from the engine's` : "";
     } catch (error) {
       if (error instanceof Ops.Unsupported) return `this page cannot recompute ${error.message}`;
       return "this page could not recompute the program";
     }
-    return differs.length ? `${differs[0]} differs from the engine's` : "";
   }
 
-  return { array, decode, embedded, recompute, refusal };
+  return { decode, read, embedded, recompute, differences, refusal };
 })();

@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const program = JSON.parse(document.getElementById("program").textContent);
+  const program = Engine.read(document.getElementById("program").textContent);
   const nodes = program.nodes;
   const model = createModel(program);
   const { steps, seedAt, reached, touched } = model;

@@ -28,7 +28,11 @@ PREVIEW = 32  # rows and columns of a preview at most
 AROUND = 60  # source lines shown of one function at most
 
 _FOLDER = Path(__file__).parent
-SCRIPTS = ("ops.js", "engine.js", "formula.js", "graph.js", "heat.js", "model.js", "tools.js", "page.js")
+ARITHMETIC = (
+    *("arrays.js", "special.js", "numbers.js", "indexing.js", "choosing.js", "windows.js", "layers.js", "linalg.js"),
+    *("ops.js", "engine.js"),
+)  # what recomputes, without any elements of the page
+SCRIPTS = (*ARITHMETIC, "formula.js", "graph.js", "heat.js", "model.js", "tools.js", "page.js")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtypes import dtype
 from ..core.primitive import Primitive
 from ..core.tape import Spec
 from ..core.value import Tensor, Trace, Tracer, wrap
@@ -86,7 +87,7 @@ def _plain_param(v: Any) -> Any:
     if isinstance(v, np.dtype) or (isinstance(v, type) and issubclass(v, np.generic)):
         return np.dtype(v).name
     if isinstance(v, dtype):
-        return v.raw.name
+        return v.name
     return {"text": f"{type(v).__name__}"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -176,8 +177,8 @@ def _square(w: Writer, e: Equation, x: list[Text]) -> Text:
 
 
 def simple(x: Text) -> bool:
-    """May it be written twice? A name or an element of an array."""
-    return x.replace("[", "").replace("]", "").isidentifier() or (x.level == ATOM and "(" not in x)
+    """May it be written twice? A name, a number, or an element of an array."""
+    return (x.level == ATOM and "(" not in x) or re.fullmatch(r"\(\*\w+\)|-[\w.]+", x) is not None
 
 
 def _pow(w: Writer, e: Equation, x: list[Text]) -> Text:

@@ -228,6 +228,10 @@ def _moments(root: bool) -> Callable[[Writer, Equation], None]:
         name = w.declare(out, out.name)
         r = _Reduction(w, e, out, name)
         free = r.count - e.params["correction"]
+        if r.count == 0:
+            w.line(f"{r.target} = NAN;")
+            r.done()
+            return
         mean, total = w.local("mean"), w.local("total")
         w.line(f"double {mean} = 0, {total} = 0;")
         w.line(f"{mean} += {w.at(e.operands[0], r.begin())};")
@@ -253,11 +257,11 @@ def _standardize(w: Writer, e: Equation) -> None:
     w.line(f"double {total} = 0, {square} = 0;")
     w.line(f"{total} += {w.at(e.operands[0], r.begin())};")
     r.end()
-    w.line(f"{m} = {total} / {r.count};")
+    w.line(f"{m} = {total} / {max(r.count, 1)};")
     x = w.at(e.operands[0], r.begin())
     w.line(f"{square} += ({x} - {m}) * ({x} - {m});")
     r.end()
-    w.line(f"{s} = 1 / sqrt({square} / {r.count} + {e.params['eps']!r});")
+    w.line(f"{s} = 1 / sqrt({square} / {max(r.count, 1)} + {e.params['eps']!r});")
     index = r.begin()
     w.line(f"{_sub(y, index)} = ({w.at(e.operands[0], index)} - {m}) * {s};")
     r.end()

@@ -12,7 +12,7 @@ import numpy as np
 from ...core.errors import NotDifferentiableError
 from ...graph.ir import Equation, Variable
 from . import c_arithmetic, c_linalg, c_loops, c_products, c_sorting, c_windows, c_writes
-from .c_elements import MAPS, UNARY, VIEWS, Index, c_literal, c_type
+from .c_elements import MAPS, VIEWS, Index, c_literal, c_type
 from .literals import LiftError
 from .numpy_spelling import Text
 from .numpy_text import inlined
@@ -190,7 +190,7 @@ class Writer:
         if v.name in self.outputs:
             self.results[v.name] = name
             if not v.shape:
-                self.elements[v.name] = lambda index: Text(f"*{name}", UNARY)
+                self.elements[v.name] = lambda index: Text(f"(*{name})")
                 return f"*{name}"
         else:
             static = "static " if prod(v.shape) * v.dtype.itemsize > _LARGE else ""
@@ -280,7 +280,9 @@ class Writer:
                 self.expression(e, [f"i{k}" for k, _ in enumerate(e.outs[0].shape)])
                 return
             except c_arithmetic.RepeatedError:
-                inner = next(d for d in self.graph.equations if d.outs[0].name == e.operands[0].name)
+                inner = next((d for d in self.graph.equations if d.outs[0].name == e.operands[0].name), None)
+                if inner is None or inner.outs[0].name in self.names.of:
+                    raise LiftError("its operand cannot be stored") from None
                 self.comment(inner)
                 self.pointwise(inner)
 

@@ -45,6 +45,7 @@ class Program:
     targets: dict[str, str]  # variable -> the user's name of it
     adjoints: dict[str, str]  # variable -> the variable whose adjoint it is
     parts: dict[str, str]  # variable -> the variable to whose adjoint it is a contribution
+    whole: set[str]  # variables that are the value of a whole expression of the user's
 
 
 class _Notes(StageTrace):
@@ -138,7 +139,8 @@ def program(f: Callable, args: tuple, name: str) -> Program:
     if staged.effects:
         raise GraphError(
             "explain.source(): the function writes to tensors that it does not return; write the function so that it "
-            "returns what it computes, for example with func.grad instead of backward()"
+            "returns what it computes, for example with func.grad instead of backward(), and call eval() on modules "
+            "that update buffers"
         )
     trace = _noted(f, args)
     match = _matching(trace, exact)
@@ -171,13 +173,14 @@ def program(f: Callable, args: tuple, name: str) -> Program:
                 found.setdefault(stands, whose)
         return found
 
+    whole = {_standing(name, same) or "" for name in last.values()}
     adjoints, parts = renamed(trace.adjoints), renamed(trace.parts)
     for e in graph.equations:
         if e.prim.name == "add" and e.outs[0].name in adjoints:
             for o in e.operands:
                 if isinstance(o, Variable) and o.name in alive and o.name not in adjoints and notes[o.name].step:
                     parts.setdefault(o.name, adjoints[e.outs[0].name])
-    return Program(name, graph, _inputs(f, args, staged), notes, targets, adjoints, parts)
+    return Program(name, graph, _inputs(f, args, staged), notes, targets, adjoints, parts, whole)
 
 
 def _noted(f: Callable, args: tuple) -> _Notes:
@@ -317,7 +320,7 @@ class Names:
         if whose is None:
             return f"for the derivative of {note.op}"
         about = p.notes.get(whose)
-        said = self.of.get(whose) or (about.piece if about is not None and not about.step else "")
+        said = self.of.get(whose) or (about.piece if about is not None and whose in p.whole else "")
         what = "adjoint of " + (said or f"the result of {self._op.get(whose, 'it')}")
         return what if variable in p.adjoints else f"part of the {what}"
 

@@ -1,6 +1,8 @@
 """Helpers around modules: clipping, vectors of parameters, parametrizations, packed sequences, fusion."""
 
-from . import fusion, parametrizations, parametrize, rnn
+import sys as _sys
+
+from . import fusion, gradients, parametrizations, parametrize, prune, rnn
 from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
 from .gradients import (
     clip_grad_norm,
@@ -28,6 +30,7 @@ __all__ = [
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "prune",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",
@@ -36,3 +39,8 @@ __all__ = [
     "vector_to_parameters",
     "weight_norm",
 ]
+
+# PyTorch's paths: torch.nn.utils.clip_grad, torch.nn.utils.convert_parameters
+clip_grad = convert_parameters = gradients
+for _name in ("clip_grad", "convert_parameters"):
+    _sys.modules[f"{__name__}.{_name}"] = gradients

@@ -1,0 +1,5 @@
+"""PyTorch's torch.signal: window functions."""
+
+from . import windows
+
+__all__ = ["windows"]

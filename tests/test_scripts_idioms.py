@@ -1,0 +1,128 @@
+"""What other people's training scripts take for granted: module paths, device boilerplate, pruning, windows."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.nn.utils import prune
+
+PATHS = [
+    "nn.modules.conv.Conv2d",
+    "nn.modules.batchnorm._BatchNorm",
+    "nn.modules.utils._pair",
+    "nn.modules.loss._Loss",
+    "nn.utils.clip_grad.clip_grad_norm_",
+    "nn.parallel.DataParallel",
+    "nn.attention.SDPBackend",
+    "optim.adamw.AdamW",
+    "optim.optimizer.Optimizer",
+    "utils.data.dataloader.DataLoader",
+    "utils.data.sampler.RandomSampler",
+    "utils.dlpack.from_dlpack",
+    "backends.cuda.matmul.allow_tf32",
+    "backends.cudnn.benchmark",
+    "signal.windows.hann",
+    "version.cuda",
+    "accelerator.is_available",
+    "xpu.is_available",
+    "mps.empty_cache",
+    "distributed.is_available",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_pytorchs_paths_lead_somewhere(path):
+    *modules, name = path.split(".")
+    found, left = cr, [*modules, name]
+    for k in range(len(modules), 0, -1):
+        try:
+            found, left = importlib.import_module("chainrule." + ".".join(modules[:k])), [*modules[k:], name]
+            break
+        except ImportError:
+            continue
+    for part in left:
+        found = getattr(found, part)
+
+
+def test_choosing_a_device_falls_back_to_the_cpu():
+    assert not cr.accelerator.is_available() and cr.accelerator.current_accelerator() is None
+    assert not cr.cuda.is_available() and not cr.backends.mps.is_available() and not cr.xpu.is_available()
+    with pytest.raises(RuntimeError, match="device"):
+        cr.accelerator.synchronize()
+    with pytest.raises(RuntimeError, match="one process"):
+        cr.distributed.init_process_group("gloo")
+
+
+def test_dropout2d_of_rows_warns_and_drops_elements():
+    with pytest.warns(UserWarning, match="2D input"):
+        y = cr.nn.functional.dropout2d(cr.ones(50, 40), 0.5)
+    assert 0.3 < (y == 0).float().mean() < 0.7
+    with pytest.raises(RuntimeError, match="received a 4D input"):
+        cr.nn.functional.dropout1d(cr.ones(2, 2, 2, 2))
+
+
+def test_a_pruned_weight_gets_no_gradient_where_it_is_masked():
+    net = prune.l1_unstructured(cr.nn.Linear(3, 1, bias=False), "weight", 1)
+    net(cr.ones(2, 3)).sum().backward()
+    assert ((net.weight_orig.grad == 0) == (net.weight_mask == 0)).all()
+    with cr.no_grad():
+        net.weight_orig.add_(1.0)
+    assert (net(cr.ones(1, 3)) == (net.weight_orig * net.weight_mask).sum()).all()
+    prune.remove(net, "weight")
+    assert not prune.is_pruned(net) and list(net.state_dict()) == ["weight"]
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda m: prune.l1_unstructured(m, "weight", 100), ValueError),
+        (lambda m: prune.l1_unstructured(m, "weight", 1.5), ValueError),
+        (lambda m: prune.l1_unstructured(m, "weight", "many"), TypeError),
+        (lambda m: prune.ln_structured(m, "bias", 1, 2, 0), ValueError),
+        (lambda m: prune.remove(m, "weight"), ValueError),
+        (lambda m: prune.global_unstructured([(m, "weight")], prune.LnStructured, amount=1, n=2), TypeError),
+    ],
+)
+def test_bad_prunings_change_nothing(call, error):
+    module = cr.nn.Linear(3, 2)
+    before = list(module.state_dict())
+    with pytest.raises(error):
+        call(module)
+    assert list(module.state_dict()) == before
+
+
+@pytest.mark.oracle
+def test_pruning_is_torchs():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    rng = np.random.default_rng(0)
+    weight, bias = rng.normal(size=(4, 6)).astype("f4"), rng.normal(size=4).astype("f4")
+
+    def pruned(library):
+        net = library.nn.Linear(6, 4)
+        net.load_state_dict({"weight": library.tensor(weight), "bias": library.tensor(bias)})
+        library.nn.utils.prune.l1_unstructured(net, "weight", 0.3)
+        library.nn.utils.prune.ln_structured(net, "weight", 1, n=float("inf"), dim=1)
+        library.nn.utils.prune.l1_unstructured(net, "weight", 3)
+        return list(net.state_dict()), net.weight_mask.numpy(), net.weight.detach().numpy()
+
+    importlib.import_module("torch.nn.utils.prune")
+    ours, theirs = pruned(cr), pruned(torch)
+    assert ours[0] == theirs[0]
+    np.testing.assert_array_equal(ours[1], theirs[1])
+    np.testing.assert_array_equal(ours[2], theirs[2])
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", importlib.import_module("chainrule.signal.windows").__all__)
+def test_windows_are_torchs(name):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    more = {"a": [0.4, 0.3, 0.2, 0.1]} if name == "general_cosine" else {}
+    for size in (0, 1, 2, 5, 8):
+        for sym in (True, False):
+            ours = getattr(cr.signal.windows, name)(size, sym=sym, dtype=cr.float64, **more)
+            theirs = getattr(torch.signal.windows, name)(size, sym=sym, dtype=torch.float64, **more)
+            np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-12)
