@@ -479,6 +479,19 @@ def test_what_a_node_saved():
         _ = product.grad_fn.no_such_thing
 
 
+def test_nodes_can_be_called():
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    one = cr.ones(2, dtype=cr.float64)
+    assert [g.tolist() for g in (x * y).grad_fn(one)] == [[3.0, 4.0], [1.0, 2.0]]
+    power = (x**2).grad_fn
+    assert power(one).tolist() == [2.0, 4.0]
+    F = made(lambda ctx, x, k, y: x * k, lambda ctx, g: (g * 2, None, g * 0))
+    assert [g.tolist() for g in F.apply(x, 2.0, y).grad_fn(one)] == [[2.0, 2.0], [0.0, 0.0]]
+    assert x.exp().grad_fn(one).requires_grad
+    with pytest.raises(TypeError, match="expected 1 arguments, got 2 instead"):
+        power(one, one)
+
+
 def test_cotangents_have_to_fit():
     x = leaf(1.0, 2.0)
     y = x * 2
@@ -518,6 +531,15 @@ def test_versions_count_writes_of_every_kind():
     assert counts == sorted(set(counts)) and view._version == x._version
     graph.increment_version(x)
     assert x._version == counts[-1] + 1
+    other = cr.zeros(2).add_(1)
+    before = other._version
+    other.data = cr.ones(3)
+    assert other._version == before
+    assert other.add_(1)._version == before + 1
+    with pytest.raises(RuntimeError, match="must be floating point or complex dtype"):
+        cr.ones(2, requires_grad=True).data = cr.ones(2, dtype=cr.int64)
+    with pytest.warns(UserWarning, match="that is not a leaf Tensor is being accessed"):
+        assert (cr.ones(2, requires_grad=True) * 2).grad is None
 
 
 def test_a_view_made_before_its_base_required_grad_is_not_written_to():
@@ -557,6 +579,29 @@ def test_repeated_values_are_copies():
     for y in (x.repeat(2, 2), cr.tile(x, (2, 2))):
         y.add_(1)
         assert y.tolist() == [[2.0, 2.0], [2.0, 2.0]] and x.item() == 1.0
+
+
+def test_a_leaf_reshaped_in_place_stays_a_leaf():
+    x = cr.ones(2, 3, requires_grad=True)
+    with cr.no_grad():
+        x.t_()
+    (x * 2).sum().backward()
+    assert x.is_leaf and x.grad.shape == (3, 2)
+    y = x * 2
+    with cr.no_grad(), pytest.raises(RuntimeError, match="out of the graph"):
+        y.t_()
+    y.t_().sum().backward()
+    assert x.grad.tolist() == [[4.0, 4.0]] * 3
+
+
+def test_a_recorded_tensor_overwritten_with_constants_stays_recorded():
+    writes = [lambda t: t.bernoulli_(), lambda t: t.gt_(0.5), lambda t: t.zero_(), lambda t: t.copy_(cr.ones(2))]
+    for write in writes:
+        x = leaf(1.0, 2.0)
+        y = x * 1
+        write(y)
+        (3 * y).sum().backward()
+        assert y.requires_grad and x.grad.tolist() == [0.0, 0.0]
 
 
 def test_copies_allow_mutation():

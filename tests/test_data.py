@@ -349,3 +349,38 @@ def test_forked_workers_inherit_lambdas_and_local_classes(iterable):
 
     loader = D.DataLoader(Local(), batch_size=2, num_workers=1, collate_fn=lambda b: [x * 10 for x in b])
     assert list(loader) == [[0, 10], [20, 30]]
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("n", [0, 1, 7, 8])
+def test_shares_of_several_processes_cover_the_dataset(n, drop_last):
+    samplers = [D.DistributedSampler(range(n), 3, rank, seed=5, drop_last=drop_last) for rank in range(3)]
+    shares = [list(s) for s in samplers]
+    assert [len(s) for s in shares] == [len(s) for s in samplers]
+    assert len({len(s) for s in shares}) == 1
+    taken = sorted(i for s in shares for i in s)
+    assert len(set(taken)) == (n // 3 * 3 if drop_last else n)
+    if n == 8:
+        for s in samplers:
+            s.set_epoch(1)
+        assert [list(s) for s in samplers] != shares
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 9])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_shares_in_order_are_torchs(n, drop_last):
+    torch = pytest.importorskip("torch")
+    if n == 0 and not drop_last:
+        return
+    for rank in range(4):
+        ours, theirs = (
+            list(m.DistributedSampler(range(n), 4, rank, shuffle=False, drop_last=drop_last))
+            for m in (D, torch.utils.data)
+        )
+        assert ours == theirs
+
+
+def test_share_of_a_process_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="Invalid rank 2"):
+        D.DistributedSampler(range(4), 2, 2)

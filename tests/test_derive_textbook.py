@@ -195,6 +195,27 @@ def test_losses_of_labels_agree_by_every_name():
     assert repr(d.result) == "(1/3) (softmax(Z) - onehot(y))"
 
 
+def test_no_derivative_flows_through_what_is_detached():
+    def under_no_grad(x):
+        with cr.no_grad():
+            y = x * x
+        return (y * x).sum()
+
+    assert repr(derive(lambda x: (x.detach() * x).sum(), shapes={"x": "n"}).result) == "x"
+    assert repr(derive(under_no_grad, shapes={"x": "n"}).result) == "x^⊙2"
+    assert repr(derive(lambda x: x.detach() * 2, shapes={"x": "n"}).result) == "0"
+    assert repr(derive(lambda x: 3.0, shapes={"x": "n"}).result) == "0"
+
+
+def test_what_is_written_to_in_place_is_a_new_value():
+    def f(x):
+        y = x * 2
+        y += x
+        return (y * y).sum()
+
+    assert repr(derive(f, shapes={"x": "n"}).result) == "18 x"
+
+
 def test_a_size_made_of_several_names_is_refused():
     with pytest.raises(NotDifferentiableError, match="several named ones"):
         derive(lambda X: X.flatten() @ X.flatten(), shapes={"X": "m n"})

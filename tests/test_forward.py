@@ -128,3 +128,13 @@ def test_function_with_its_context_in_forward_pushes_tangents_of_recorded_values
     close(by_primal, 2 * np.exp(2 * np.asarray(X)))
     (by_tangent,) = cr.autograd.grad(tangent.sum(), x)
     close(by_tangent, 4 * np.array([1.0, 2.0, 3.0]) * np.exp(2 * np.asarray(X)))
+
+
+def test_backward_of_a_dual_tensor_is_that_of_its_primal():
+    x = t(X, requires_grad=True)
+    with fw.dual_level():
+        y = (fw.make_dual(x, t([1.0, 0.0, 2.0])) ** 3).sum()
+        y.backward()
+        close(x.grad, 3 * np.asarray(X) ** 2)
+        with pytest.raises(RuntimeError, match=r"would lose its tangent. Write func.jvp\(func.grad"):
+            cr.autograd.grad(y, x)

@@ -82,3 +82,10 @@ def test_layouts_and_memory_formats_print_as_torchs():
     assert isinstance(x.layout, cr.layout)
     assert copy.deepcopy(cr.strided) is cr.strided
     assert x[cr.newaxis].shape == (1, 1, 2, 3, 4)
+
+
+def test_devices_are_contexts_that_refuse_what_does_not_exist():
+    with cr.device("cpu"):
+        assert cr.ones(1).device.type == "cpu"
+    with pytest.raises(RuntimeError, match="write device='cpu'|Write device='cpu'"), cr.device("cuda"):
+        pass

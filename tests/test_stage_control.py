@@ -176,6 +176,33 @@ def test_custom_rules_hold_inside():
         agrees(F.grad(lambda x, r=rule: F.cond(x > 0, r, lambda x: x, x)), t(1.5), at=[(t(-1.5),)])
 
 
+def cube_root(a):
+    return F.root(lambda x, a: x**3 - a, t(1.0), a)
+
+
+def heron(a):
+    return F.fixed_point(lambda x, a: (x + a / x) / 2, t(1.0), a)
+
+
+@pytest.mark.parametrize("f", [cube_root, heron])
+def test_implicit_functions_are_staged_with_their_derivatives(f):
+    for g in orders(f):
+        agrees(g, t(8.0), at=[(t(2.0),)])
+    agrees(F.vmap(F.grad(f)), t([8.0, 27.0]))
+    tree = lambda a: F.root(  # noqa: E731
+        lambda d, a: {"u": d["u"] ** 2 - a + d["v"], "v": 2 * d["v"] - d["u"].sum()},
+        {"u": t([1.0, 1.0]), "v": t(0.0)},
+        a,
+    )["u"].sum()
+    agrees(F.hessian(tree), t([2.0, 3.0]))
+    agrees(F.jacrev(lambda a: F.custom_linear_solve(lambda v: a * v, t(X))), t([1.0, 2.0, 3.0]))
+
+
+def test_a_staged_search_that_fails_gives_nan():
+    assert np.isnan(stage(lambda a: F.root(lambda x, a: x * x + a, t(1.0), a), t(2.0))(t(2.0)).item())
+    assert np.isnan(stage(lambda a: F.fixed_point(lambda x, a: 2 * x + a, t(1.0), a), t(2.0))(t(2.0)).item())
+
+
 def test_only_the_chosen_branch_runs():
     f = lambda x: F.cond(x.sum() > 100, lambda: cr.linalg.cholesky(-cr.eye(2, dtype=x.dtype)).sum(), lambda: x.sum())  # noqa: E731
     agrees(f, t(X))

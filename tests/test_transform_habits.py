@@ -182,6 +182,7 @@ MISUSE = {
     "jvp without primals": (lambda: F.jvp(lambda: S, (), ()), RuntimeError, "at least one Tensor"),
     "tangents in another number": (lambda: F.jvp(lambda x, y: x, (S, S), (S,)), RuntimeError, "tuple of 2 elements"),
     "tangent of another shape": (lambda: F.jvp(lambda x: x, (X3,), (S,)), ValueError, r"tangents\[0\] has shape \(\)"),
+    "integer tangent": (lambda: F.jvp(lambda x: x, (X3,), (I3,)), ValueError, r"tangents\[0\] to be floating point"),
     "complex tangent": (lambda: F.jvp(lambda x: x, (S,), (cr.tensor(1j),)), TypeError, "is complex.*write its .real"),
     "strict jvp": (lambda: F.jvp(lambda x: S, (S,), (S,), strict=True), RuntimeError, "must depend on the primals"),
     "chunk_size of zero": (lambda: F.jacrev(lambda x: x, chunk_size=0), ValueError, "greater than 0"),

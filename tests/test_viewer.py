@@ -63,6 +63,21 @@ def test_rules_are_the_engines_own_as_trees():
     assert data["rules"][sin["rules"][0]] == ["mul", {}, ["g", ["cos", {}, ["x0"]]]]
 
 
+def test_rules_say_where_a_gradient_is_summed_over_what_was_broadcast():
+    data = embedded(page(lambda x, b: (x + b).sum(), np.ones((2, 3)), np.ones((2, 1))))
+    add = next(n for n in data["nodes"] if n.get("op") == "add")
+    assert data["rules"][add["rules"][0]] == "g"
+    summed = ["reshape", {"shape": [2, 1]}, [["sum", {"axes": [1], "keepdims": False}, ["g"]]]]
+    assert data["rules"][add["rules"][1]] == summed
+
+
+def test_long_rules_are_kept_as_steps_each_once():
+    layer = cr.nn.LSTM(2, 3)
+    data = embedded(page(lambda x: layer(x)[0].sum(), np.ones((6, 1, 2), np.float32)))
+    rules = [r for r in data["rules"] if isinstance(r, dict)]
+    assert rules and all(len(r["steps"]) < 200 and r["gives"].startswith("#") for r in rules)
+
+
 def network(model):
     def loss(x, y):
         hidden = cr.tanh(model(x))

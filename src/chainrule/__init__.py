@@ -48,6 +48,7 @@ from .ops.attention import *
 from .ops.bitwise import *
 from .ops.calculus import *
 from .ops.classification_losses import *
+from .ops.clipped_activations import *
 from .ops.comparison import *
 from .ops.complex import *
 from .ops.contraction import *
@@ -121,8 +122,6 @@ from .tensor.random import fork_rng
 from .tensor.settings import *
 from .tensor.sizes import *
 from .tensor.storage import as_strided_, resize_as_
-from .tensor.why import where as where_made
-from .tensor.why import why_nan, why_none
 
 from .core.memory import keep_freed_memory as _keep_freed_memory
 from . import doors as _doors
@@ -166,14 +165,18 @@ _NAMESPACES = (
     *("testing", "train", "utils", "version", "xpu"),
 )
 # names from modules that few programs need
-_LAZY = {"save": ".utils.serialization", "load": ".utils.serialization", "vmap": ".func"}
+_LAZY = {
+    **{"save": ".utils.serialization", "load": ".utils.serialization", "vmap": ".func"},
+    **{"why_nan": ".tensor.why", "why_none": ".tensor.why", "where_made": ".tensor.why_none"},
+}
+_RENAMED = {"where_made": "where"}
 
 
 def __getattr__(name: str) -> object:
     if name in _NAMESPACES:
         return _import_module(f".{name}", __name__)
     if name in _LAZY:
-        return getattr(_import_module(_LAZY[name], __name__), name)
+        return getattr(_import_module(_LAZY[name], __name__), _RENAMED.get(name, name))
     from .core.absent import instead
 
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{instead(name)}")

@@ -13,7 +13,7 @@ from .core.errors import ArgumentError, ArgumentTypeError
 from .core.value import Tensor, wrap
 from .transforms.closure import Converted, convert
 from .transforms.func import jacfwd, jacrev
-from .transforms.implicit import concrete
+from .transforms.implicit_calls import concrete
 
 __all__ = ["Comparison", "Row", "compare"]
 

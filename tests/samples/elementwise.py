@@ -101,6 +101,7 @@ def one(low, high, with_complex, with_ints, with_special):
 for _name, _row in ONE.items():
     case(_name, one(*_row), NOT_TENSOR, rtol=1e-5 if _name in ("special.log_ndtr", "special.erfcx") else 1e-6)
 
+
 def by_scipy(name, order=None):
     """The function of scipy.special of that order; Ai without one."""
 

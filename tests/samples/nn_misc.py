@@ -265,6 +265,6 @@ PROBABILITY = Bad(
 case(F + "dropout", dropped((3, 4)), PROBABILITY)
 case(F + "dropout1d", dropped((2, 3, 4)), PROBABILITY)
 case(F + "dropout2d", dropped((2, 3, 4, 2)), PROBABILITY)
-case(F + "dropout3d", dropped((2, 3, 2, 2, 2)), PROBABILITY)
+case(F + "dropout3d", dropped((2, 3, 2, 2, 2)), Bad((np.ones((1, 2, 2, 2, 2)), 1.5), RuntimeError, "probability"))
 case(F + "alpha_dropout", dropped((3, 4)), PROBABILITY)
 case(F + "feature_alpha_dropout", dropped((2, 3, 4)), PROBABILITY)

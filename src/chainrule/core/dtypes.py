@@ -266,6 +266,9 @@ def result_type(*args: Any) -> dtype:
     >>> cr.result_type(cr.tensor([1, 2]), 1.0)
     torch.float32
     """
+    for a in args:
+        if isinstance(a, (str, list, tuple, dict, type(None))):
+            raise DTypeError(f"result_type(): an argument must be a Tensor or a number, not {type(a).__name__}")
     return from_numpy_dtype(result_dtype([as_dtype(a).dtype.type(0) if isinstance(a, dtype) else a for a in args]))
 
 
@@ -314,8 +317,14 @@ class finfo:  # noqa: N801
         self.bits = int(info.bits)
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.smallest_normal)
-        self.resolution = float(info.resolution)
+        self.resolution = float(f"{float(info.resolution):g}")
         self.dtype = self._dtype.to_real() if self._dtype.is_complex else self._dtype
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, finfo) and self._dtype == other._dtype
+
+    def __hash__(self) -> int:
+        return hash(self._dtype)
 
     def __repr__(self) -> str:
         return (
@@ -339,6 +348,11 @@ class iinfo:  # noqa: N801
         info = np.iinfo(self.dtype.dtype)
         self.bits, self.max, self.min = int(info.bits), int(info.max), int(info.min)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, iinfo) and self.dtype == other.dtype
+
+    def __hash__(self) -> int:
+        return hash(self.dtype)
+
     def __repr__(self) -> str:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype.name})"
-

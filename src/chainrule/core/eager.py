@@ -398,8 +398,8 @@ def elementwise_call(prim: Primitive, args: tuple, promotes: str) -> Any:
     "float arrays" also turns Python numbers into 0-d arrays, for implementations that apply functions to operands.
     """
     if promotes != "float arrays":
-        top = _trace_of_floats(args)
-        if top is not None and (state.recorder is None or top.level > state.recorder.level):
+        top = trace_of_floats(args)
+        if top is not None:
             return top.process(prim, args, {})
     for x in args:
         if not (
@@ -421,7 +421,7 @@ def elementwise_call(prim: Primitive, args: tuple, promotes: str) -> Any:
     return bind(prim, args, {})
 
 
-def _trace_of_floats(args: tuple) -> Any:
+def trace_of_floats(args: tuple) -> Any:
     """The innermost trace among operands that all have one floating dtype or are numbers: nothing to promote."""
     top = dtype = None
     for x in args:
@@ -441,7 +441,8 @@ def _trace_of_floats(args: tuple) -> Any:
             dtype = found
         elif found is not dtype or dtype is None:
             return None
-    return top
+    recorder = state.recorder
+    return top if top is None or recorder is None or top.level > recorder.level else None
 
 
 def require_tensor(name: str, x: Any) -> None:
@@ -674,15 +675,15 @@ def write_out(out: Tensor, result: Tensor, quiet: bool = False) -> Tensor:
             "Trying to use forward AD or another transformation with an out= function, that does not support it: "
             "assign the result instead"
         )
-    if type(out) is InferenceTensor and not state.inference:
-        raise GraphError(
-            "Inplace update to inference tensor outside InferenceMode is not allowed: write into a clone(), or assign "
-            "the result instead of out="
-        )
     if state.grad_enabled and (out._node is not None or result._node is not None):
         raise DTypeError(
             "functions with out=... arguments don't support automatic differentiation, but one of the arguments "
             "requires grad; assign the result instead"
+        )
+    if type(out) is InferenceTensor and not state.inference:
+        raise GraphError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed: write into a clone(), or assign "
+            "the result instead of out="
         )
     data = result._data
     if not np.can_cast(data.dtype, out._data.dtype, "same_kind"):

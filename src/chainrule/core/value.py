@@ -19,7 +19,7 @@ new_object = object.__new__
 class Tensor:
     """An n-dimensional array that remembers how it was made.
 
-    Any shape and dtype; made by `tensor`, the factories and the operations, not by its class.
+    Any shape and dtype; made by `tensor`, the factories and the operations; `Tensor(2, 3)` is PyTorch's old way.
 
     >>> import chainrule as cr
     >>> x = cr.tensor([[1.0, 2.0]])

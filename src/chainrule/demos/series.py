@@ -58,8 +58,10 @@ def windows(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def linear_forecast(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
     """Least squares from the whole past to the future, with a ridge of 10."""
     ridge = need("sklearn.linear_model", "the linear forecast").Ridge(alpha=10.0)
-    return ridge.fit(x.reshape(len(x), -1), y.reshape(len(y), -1)).predict(new.reshape(len(new), -1)).reshape(
-        len(new), *y.shape[1:]
+    return (
+        ridge.fit(x.reshape(len(x), -1), y.reshape(len(y), -1))
+        .predict(new.reshape(len(new), -1))
+        .reshape(len(new), *y.shape[1:])
     )
 
 

@@ -21,6 +21,11 @@ class Distribution:
     Parameters and values are checked (`validate_args`) unless Python runs with -O; a value that is not known yet,
     inside a transformation, is not checked. Subclasses give `arg_constraints`, `support`, `log_prob` and `rsample` or
     `sample`.
+
+    >>> import chainrule as cr
+    >>> d = cr.distributions.Normal(cr.zeros(3), 1.0)
+    >>> d.batch_shape, d.event_shape, d.sample((2,)).shape
+    (torch.Size([3]), torch.Size([]), torch.Size([2, 3]))
     """
 
     has_rsample = False
@@ -202,4 +207,9 @@ def _parameters_known(d: Distribution) -> bool:
 
 
 class ExponentialFamily(Distribution):
-    """A distribution whose density is exp(t(x) . theta - F(theta) + k(x))."""
+    """A distribution whose density is exp(t(x) . theta - F(theta) + k(x)).
+
+    >>> import chainrule as cr
+    >>> isinstance(cr.distributions.Normal(0.0, 1.0), cr.distributions.ExponentialFamily)
+    True
+    """

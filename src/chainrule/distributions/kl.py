@@ -24,7 +24,17 @@ _RULES: dict[tuple[type, type], Callable] = {}
 
 
 def register_kl(type_p: type, type_q: type) -> Callable[[Callable], Callable]:
-    """Decorator: the function computes kl_divergence(p, q) for these classes and their subclasses."""
+    """Decorator: the function computes kl_divergence(p, q) for these classes and their subclasses.
+
+    >>> import chainrule as cr
+    >>> class Point(cr.distributions.Normal):
+    ...     pass
+    ...
+    >>> register = cr.distributions.register_kl(Point, Point)
+    >>> divergence = register(lambda p, q: cr.tensor(7.0))
+    >>> cr.distributions.kl_divergence(Point(0.0, 1.0), Point(0.0, 1.0))
+    tensor(7.)
+    """
 
     def decorate(function: Callable) -> Callable:
         _RULES[type_p, type_q] = function

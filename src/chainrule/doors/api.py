@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from typing import Any
 
@@ -65,6 +64,8 @@ def nearest(name: str) -> str:
         except (AttributeError, ImportError):
             continue
         known.update({n: f"{space}.{n}" for n in dir(module) if not n.startswith("_") and n not in known})
+    import difflib
+
     short = name.rpartition(".")[2]
     found = difflib.get_close_matches(short, known, n=2, cutoff=0.5) or difflib.get_close_matches(short, known, 1, 0.0)
     return "the nearest is " + " or ".join(f"{ROOT}.{known[n]}" for n in found)

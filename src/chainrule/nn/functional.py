@@ -9,23 +9,15 @@ from ..ops.activations import (
     elu,
     gelu,
     glu,
-    hardshrink,
-    hardsigmoid,
-    hardswish,
-    hardtanh,
     leaky_relu,
     logsigmoid,
     mish,
     prelu,
-    relu6,
     rrelu,
     selu,
     silu,
     softplus,
-    softshrink,
     softsign,
-    tanhshrink,
-    threshold,
 )
 from ..ops.activations import relu as _relu
 from ..ops.adaptive_pooling import (
@@ -49,6 +41,16 @@ from ..ops.classification_losses import (
     multilabel_margin_loss,
     multilabel_soft_margin_loss,
     nll_loss,
+)
+from ..ops.clipped_activations import (
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    relu6,
+    softshrink,
+    tanhshrink,
+    threshold,
 )
 from ..ops.contraction import (
     bilinear,
@@ -127,15 +129,9 @@ from ..ops.pooling import (
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,
-    lp_pool1d,
-    lp_pool2d,
-    lp_pool3d,
     max_pool1d,
     max_pool2d,
     max_pool3d,
-    max_unpool1d,
-    max_unpool2d,
-    max_unpool3d,
 )
 from ..ops.resampling import (
     affine_grid,
@@ -143,6 +139,14 @@ from ..ops.resampling import (
     interpolate,
 )
 from ..ops.softmax import gumbel_softmax, log_softmax, softmax, softmin
+from ..ops.unpooling import (
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+)
 
 
 def relu(input: Any, inplace: bool = False) -> Any:

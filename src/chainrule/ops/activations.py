@@ -10,16 +10,15 @@ import numpy as np
 from ..core.dtypes import F32, F64
 from ..core.eager import elementwise_call
 from ..core.errors import ArgumentError, DTypeError, ShapeError
-from ..core.value import Tensor, raw_dtype, raw_shape
+from ..core.value import raw_dtype, raw_shape
 from .comparison import where
 from .exponential import exp, sigmoid
 from .hyperbolic import tanh
 from .kits import elementwise, function_of, only_for, shown_as
 from .shape import canonical_dim, reshape_p
 
+
 # ---- records: one argument, and numbers that shape the function --------------------------------------------------
-
-
 def _logistic(xp: Any, x: Any) -> Any:
     """1 / (1 + exp(-x)) without overflow."""
     if x.dtype.kind == "c":
@@ -114,14 +113,6 @@ prelu_p = elementwise(
     doc="x where positive, w x elsewhere.",
     backward_name="PreluKernelBackward0",
 )
-hardtanh_p = elementwise(
-    "hardtanh",
-    lambda xp, x, low, high: xp.minimum(xp.maximum(x, low), high),
-    lambda g, ans, x, low, high: where((x > low) & (x < high), g, 0.0),
-    None,
-    None,
-    doc="x limited to [low, high].",
-)
 elu_p = elementwise(
     "elu",
     lambda xp, x, alpha, scale, rate: xp.where(x > 0, x * scale, xp.expm1(xp.minimum(x, 0) * rate) * (alpha * scale)),
@@ -201,53 +192,12 @@ softsign_p = elementwise(
     doc="x / (1 + |x|).",
     backward_name="DivBackward0",
 )
-tanhshrink_p = elementwise(
-    "tanhshrink",
-    lambda xp, x: x - xp.tanh(x),
-    lambda g, ans, x: g * ((x - ans) * (x - ans)),
-    doc="x - tanh(x).",
-    backward_name="SubBackward0",
-)
-softshrink_p = elementwise(
-    "softshrink",
-    lambda xp, x, lambd: xp.where(x > lambd, x - lambd, xp.where(x < -lambd, x + lambd, x * 0)),
-    lambda g, ans, x, lambd: where((x > lambd) | (x < -lambd), g, 0.0),
-    None,
-    doc="x moved towards zero by lambda, and zero where |x| is at most lambda.",
-)
-hardshrink_p = elementwise(
-    "hardshrink",
-    lambda xp, x, lambd: xp.where((x >= -lambd) & (x <= lambd), xp.zeros_like(x), x),
-    lambda g, ans, x, lambd: where((x >= -lambd) & (x <= lambd), 0.0, g),
-    None,
-    doc="x, and zero where |x| is at most lambda.",
-)
-threshold_p = elementwise(
-    "threshold",
-    lambda xp, x, threshold, value: xp.where(x <= threshold, xp.asarray(value, x.dtype), x),
-    lambda g, ans, x, threshold, value: where(x <= threshold, 0.0, g),
-    None,
-    None,
-    doc="x where above the threshold, value elsewhere.",
-)
-hardsigmoid_p = elementwise(
-    "hardsigmoid",
-    lambda xp, x: xp.minimum(xp.maximum(x + 3, 0), 6) / 6,
-    lambda g, ans, x: where((x > -3.0) & (x < 3.0), g / 6.0, 0.0),
-    doc="x/6 + 1/2 limited to [0, 1].",
-)
-hardswish_p = elementwise(
-    "hardswish",
-    lambda xp, x: x * (xp.minimum(xp.maximum(x + 3, 0), 6) / 6),
-    lambda g, ans, x: where(x >= 3.0, g, where(x > -3.0, g * (x / 3.0 + 0.5), 0.0)),
-    doc="x hardsigmoid(x).",
-)
+
 
 # ---- functions -----------------------------------------------------------------------------------------------------
-
-
-def _apply(prim: Any, inplace: bool, input: Any, *numbers: float) -> Any:
-    if hasattr(input, "dtype") and raw_dtype(input).kind == "c" and prim not in (silu_p, tanhshrink_p):
+def apply(prim: Any, inplace: bool, input: Any, *numbers: float) -> Any:
+    """The activation of `input`, in new memory or written into it."""
+    if hasattr(input, "dtype") and raw_dtype(input).kind == "c" and prim.name not in ("silu", "tanhshrink"):
         raise DTypeError(f"{prim.name} is not implemented for {raw_dtype(input)}; apply it to x.real and x.imag")
     result = elementwise_call(prim, (input, *numbers), "float")
     return input.copy_(result) if inplace else result
@@ -266,18 +216,6 @@ relu = function_of(
 )
 
 
-def relu6(input: Any, inplace: bool = False) -> Any:
-    """min(max(x, 0), 6).
-
-    Input of any shape and a real dtype; the result has both.
-
-    >>> import chainrule as cr
-    >>> cr.nn.functional.relu6(cr.tensor([-1.0, 2.0, 8.0]))
-    tensor([0., 2., 6.])
-    """
-    return hardtanh(input, 0.0, 6.0, inplace)
-
-
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """max(x, 0) + negative_slope min(x, 0).
 
@@ -287,7 +225,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
     >>> cr.nn.functional.leaky_relu(cr.tensor([-1.0, 2.0]), 0.1)
     tensor([-0.1000,  2.0000])
     """
-    return _apply(leaky_relu_p, inplace, input, negative_slope)
+    return apply(leaky_relu_p, inplace, input, negative_slope)
 
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
@@ -299,7 +237,7 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     >>> cr.nn.functional.elu(cr.tensor([-1.0, 1.0]))
     tensor([-0.6321,  1.0000])
     """
-    return _apply(elu_p, inplace, input, alpha, 1.0, 1.0)
+    return apply(elu_p, inplace, input, alpha, 1.0, 1.0)
 
 
 def selu(input: Any, inplace: bool = False) -> Any:
@@ -311,7 +249,7 @@ def selu(input: Any, inplace: bool = False) -> Any:
     >>> cr.selu(cr.tensor([-1.0, 1.0]))
     tensor([-1.1113,  1.0507])
     """
-    return _apply(elu_p, inplace, input, 1.6732632423543772, 1.0507009873554805, 1.0)
+    return apply(elu_p, inplace, input, 1.6732632423543772, 1.0507009873554805, 1.0)
 
 
 @shown_as("CeluBackward0")
@@ -327,7 +265,7 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """
     if alpha == 0:
         raise ArgumentError("ZeroDivisionError: celu: alpha cannot be 0 for CELU")
-    return _apply(elu_p, inplace, input, alpha, 1.0, 1.0 / alpha)
+    return apply(elu_p, inplace, input, alpha, 1.0, 1.0 / alpha)
 
 
 def gelu(input: Any, approximate: str = "none") -> Any:
@@ -341,7 +279,7 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     """
     if approximate not in ("none", "tanh"):
         raise ArgumentError(f"approximate argument must be either none or tanh, got {approximate!r}")
-    return _apply(gelu_p if approximate == "none" else gelu_tanh_p, False, input)
+    return apply(gelu_p if approximate == "none" else gelu_tanh_p, False, input)
 
 
 def silu(input: Any, inplace: bool = False) -> Any:
@@ -353,7 +291,7 @@ def silu(input: Any, inplace: bool = False) -> Any:
     >>> cr.nn.functional.silu(cr.tensor([0.0, 1.0]))
     tensor([0.0000, 0.7311])
     """
-    return _apply(silu_p, inplace, input)
+    return apply(silu_p, inplace, input)
 
 
 def mish(input: Any, inplace: bool = False) -> Any:
@@ -365,7 +303,7 @@ def mish(input: Any, inplace: bool = False) -> Any:
     >>> cr.nn.functional.mish(cr.tensor([0.0, 1.0]))
     tensor([0.0000, 0.8651])
     """
-    return _apply(mish_p, inplace, input)
+    return apply(mish_p, inplace, input)
 
 
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
@@ -377,7 +315,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     >>> cr.nn.functional.softplus(cr.tensor([0.0, 30.0]))
     tensor([ 0.6931, 30.0000])
     """
-    return _apply(softplus_p, False, input, float(beta), float(threshold))
+    return apply(softplus_p, False, input, float(beta), float(threshold))
 
 
 def logsigmoid(input: Any) -> Any:
@@ -389,7 +327,7 @@ def logsigmoid(input: Any) -> Any:
     >>> cr.nn.functional.logsigmoid(cr.tensor([0.0, 2.0]))
     tensor([-0.6931, -0.1269])
     """
-    return _apply(log_sigmoid_p, False, input)
+    return apply(log_sigmoid_p, False, input)
 
 
 def softsign(input: Any) -> Any:
@@ -403,104 +341,7 @@ def softsign(input: Any) -> Any:
     """
     if hasattr(input, "dtype") and raw_dtype(input).kind == "c":  # |x| is not holomorphic: its own rule must speak
         return input / (abs(input) + 1)
-    return _apply(softsign_p, False, input)
-
-
-def tanhshrink(input: Any) -> Any:
-    """x - tanh(x).
-
-    Input of any shape; the result has its shape, and its dtype if that is floating or complex.
-
-    >>> import chainrule as cr
-    >>> cr.nn.functional.tanhshrink(cr.tensor([0.0, 1.0]))
-    tensor([0.0000, 0.2384])
-    """
-    return _apply(tanhshrink_p, False, input)
-
-
-def softshrink(input: Any, lambd: float = 0.5) -> Any:
-    """x - lambd above lambd, x + lambd below -lambd, 0 between.
-
-    Input of any shape and a floating dtype; the output has both. A negative `lambd` raises RuntimeError.
-
-    >>> import chainrule as cr
-    >>> cr.nn.functional.softshrink(cr.tensor([-1.0, 0.2, 1.0]))
-    tensor([-0.5000,  0.0000,  0.5000])
-    """
-    if lambd < 0:
-        raise ArgumentError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
-    return _apply(softshrink_p, False, input, lambd)
-
-
-def hardshrink(input: Any, lambd: float = 0.5) -> Any:
-    """x where |x| > lambd, 0 elsewhere.
-
-    Input of any shape and a floating dtype; the output has both.
-
-    >>> import chainrule as cr
-    >>> cr.hardshrink(cr.tensor([-1.0, 0.2]))
-    tensor([-1.,  0.])
-    """
-    return _apply(hardshrink_p, False, input, lambd)
-
-
-def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
-    """x limited to [min_val, max_val]; the derivative is 0 at both ends.
-
-    Input of any shape; the result has its shape and dtype.
-
-    >>> import chainrule as cr
-    >>> cr.nn.functional.hardtanh(cr.tensor([-3.0, 0.5]))
-    tensor([-1.0000,  0.5000])
-    """
-    if min_val > max_val:
-        raise ArgumentError(f"min_val cannot be greater than max_val, got {min_val} and {max_val}")
-    kind = raw_dtype(input).kind if isinstance(input, Tensor) else "f"
-    if kind == "b":
-        raise DTypeError("Bool inputs not supported for hardtanh; write x.float()")
-    if kind in "iu":
-        if kind == "u" and min_val < 0:
-            raise DTypeError("cannot do hardtanh on an unsigned type with negative limits; write x.int()")
-        result = elementwise_call(hardtanh_p, (input, int(min_val), int(max_val)), "numeric")
-        return input.copy_(result) if inplace else result
-    return _apply(hardtanh_p, inplace, input, min_val, max_val)
-
-
-def hardsigmoid(input: Any, inplace: bool = False) -> Any:
-    """x / 6 + 1 / 2 limited to [0, 1].
-
-    Input of any shape and a floating dtype; the output has both.
-
-    >>> import chainrule as cr
-    >>> cr.nn.functional.hardsigmoid(cr.tensor([-4.0, 0.0, 1.5]))
-    tensor([0.0000, 0.5000, 0.7500])
-    """
-    return _apply(hardsigmoid_p, inplace, input)
-
-
-def hardswish(input: Any, inplace: bool = False) -> Any:
-    """x hardsigmoid(x).
-
-    Input of any shape and a floating dtype; the output has both. Howard et al. 2019.
-
-    >>> import chainrule as cr
-    >>> cr.nn.functional.hardswish(cr.tensor([-4.0, 1.0]))
-    tensor([-0.0000, 0.6667])
-    """
-    return _apply(hardswish_p, inplace, input)
-
-
-def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
-    """x where x > threshold, value elsewhere.
-
-    Input of any shape and a real dtype; the result has both.
-
-    >>> import chainrule as cr
-    >>> cr.threshold(cr.tensor([-1.0, 2.0]), 0.5, 9.0)
-    tensor([9., 2.])
-    """
-    result = elementwise_call(threshold_p, (input, threshold, value), "numeric")
-    return input.copy_(result) if inplace else result
+    return apply(softsign_p, False, input)
 
 
 def prelu(input: Any, weight: Any) -> Any:
@@ -572,6 +413,6 @@ def glu(input: Any, dim: int = -1) -> Any:
     return a * sigmoid(b)
 
 
-__all__ = ["relu", "prelu", "hardshrink", "celu", "selu", "rrelu", "threshold"]
-METHODS = ("relu", "prelu", "hardshrink")
+__all__ = ["relu", "prelu", "celu", "selu", "rrelu"]
+METHODS = ("relu", "prelu")
 INPLACE = ("relu",)

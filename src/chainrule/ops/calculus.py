@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from ..core.errors import ArgumentError, ArgumentTypeError, DimensionError, ShapeError
 from ..core.value import raw_dtype, raw_shape
 from .reductions import canonical_dims, sum, to_float
 from .scans import cumsum
-from .shape import canonical_dim, reshape_p
+from .shape import canonical_dim, clone, reshape_p
 
 
 def _slice(x: Any, dim: int, start: int | None, stop: int | None) -> Any:
@@ -39,7 +39,7 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
         raise ArgumentError(f"order must be non-negative but got {n}")
     dim = canonical_dim(dim, len(shape))
     if n == 0:
-        return input + 0 if shape[dim] else input
+        return clone(input)
     if prepend is not None or append is not None:
         from .joining import cat
 
@@ -79,6 +79,12 @@ def _panels(name: str, y: Any, x: Any, dx: Any, dim: int) -> Any:
     return (low + high) * step * 0.5
 
 
+def _along(name: str, y: Any, dim: int) -> int:
+    if not raw_shape(y):
+        raise DimensionError(f"{name}: Dimension specified as {dim} but tensor has no dimensions")
+    return canonical_dim(dim, len(raw_shape(y)))
+
+
 def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
     """Integral of samples `y` along `dim` by the trapezoid rule, at points `x` (or at distance `dx`, default 1).
 
@@ -88,7 +94,7 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
     >>> cr.trapezoid(cr.tensor([1., 2., 3.]))
     tensor(4.)
     """
-    dim = canonical_dim(dim, len(raw_shape(y)))
+    dim = _along("trapezoid", y, dim)
     if raw_shape(y)[dim] == 0:
         return sum(to_float(y), dim)
     return sum(_panels("trapezoid", y, x, dx, dim), dim)
@@ -103,7 +109,7 @@ def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1
     >>> cr.cumulative_trapezoid(cr.tensor([1., 2., 3.]))
     tensor([1.5000, 4.0000])
     """
-    dim = canonical_dim(dim, len(raw_shape(y)))
+    dim = _along("cumulative_trapezoid", y, dim)
     if raw_shape(y)[dim] == 0:
         return to_float(y)
     return cumsum(_panels("cumulative_trapezoid", y, x, dx, dim), dim)

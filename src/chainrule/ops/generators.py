@@ -55,14 +55,23 @@ class Generator:
         """Start the sequence that belongs to `seed`; returns the generator."""
         try:
             found = int(seed)
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
+            raise ArgumentError(f"manual_seed expected a long, but got {seed!r}") from error
+        except TypeError as error:
             raise ArgumentTypeError(f"manual_seed expected a long, but got {type(seed).__name__}") from error
         if not -(2**63) <= found < _WORD:
             raise ArgumentError(f"Overflow when unpacking long long: a seed has at most 64 bits, got {found}")
         with self._lock:
             self._seed = found % _WORD
-            self._numpy = np.random.Generator(np.random.PCG64(self._seed))
+            self._made: Any = None
         return self
+
+    @property
+    def _numpy(self) -> Any:
+        """NumPy's generator, made at the first draw: importing numpy.random takes a tenth of importing NumPy."""
+        if self._made is None:
+            self._made = np.random.Generator(np.random.PCG64(self._seed))
+        return self._made
 
     def seed(self) -> int:
         """Seed from the operating system's randomness; returns the seed."""

@@ -55,6 +55,7 @@ embed_p = linear(
     doc="Zeros of `shape` with the argument written at a key of ints and slices: the transpose of x[key].",
 )
 
+
 def _getitem_name(node: Any) -> str:
     """PyTorch applies a key from left to right, full slices left out: the name is that of the last step."""
     steps = [k for k in node.params["key"] if k != FULL]

@@ -109,11 +109,7 @@ def mse_loss(
     >>> cr.nn.functional.mse_loss(cr.tensor([1., 2.]), cr.tensor([0., 0.]))
     tensor(2.5000)
     """
-    if (
-        reduction in ("mean", "sum")
-        and weight is None
-        and type(input) is type(target) is Tensor
-    ):
+    if reduction in ("mean", "sum") and weight is None and type(input) is type(target) is Tensor:
         x, y = input._data, target._data
         if x.shape == y.shape and x.dtype is y.dtype and x.size and x.dtype.kind == "f":
             return squared_error_p(input, target, count=x.size if reduction == "mean" else 1)

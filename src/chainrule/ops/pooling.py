@@ -10,10 +10,9 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError
 from ..core.tape import Spec
-from ..core.value import raw_dtype, raw_shape, wrap
+from ..core.value import raw_dtype, raw_shape
 from .embedding import pick
 from .kits import linear, opaque, shown_as
-from .scatter import scatter
 from .shape import broadcast_to_p, reshape_p
 from .window_geometry import crop_from, pad_into, padded_size, per_dim, window_slices
 
@@ -35,8 +34,6 @@ def _lowest(dtype: np.dtype) -> Any:
 # ---- maxima ---------------------------------------------------------------------------------------------------------
 # `winner` is the number of the window element that is the maximum, the first one among equals, as in PyTorch. The
 # cotangent goes to the winner alone, by `spread`, whose transpose picks the winner's element.
-
-
 def _max_pool_impl(
     xp: Any, x: Any, *, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, out: tuple
 ) -> Any:
@@ -136,7 +133,6 @@ max_pool_p = opaque(
     doc="Maximum over windows of images (N, C, ...), and the number of the window element that is the maximum.",
     backward_name="MaxPool2DWithIndicesBackward0",
 )
-
 spread_p = opaque(
     "spread_to_winner",
     _spread_impl,
@@ -171,8 +167,6 @@ winner_index_p = opaque(
 
 
 # ---- sums -----------------------------------------------------------------------------------------------------------
-
-
 def _window_sum_impl(xp: Any, x: Any, *, size: tuple, kernel: tuple, stride: tuple, padding: tuple, out: tuple) -> Any:
     x = _padded(xp, x, padding, 0)
     total = xp.zeros((*x.shape[:2], *out), x.dtype)
@@ -206,7 +200,6 @@ window_sum_p = linear(
     doc="Sum over windows of images (N, C, ...).",
     backward_name="AvgPool2DBackward0",
 )
-
 window_spread_p = linear(
     "window_spread",
     _window_spread_impl,
@@ -219,8 +212,6 @@ window_spread_p = linear(
 
 
 # ---- functions ------------------------------------------------------------------------------------------------------
-
-
 def images(name: str, n: int, input: Any) -> tuple[Any, bool]:
     """The input with a batch dimension, and whether it had none."""
     shape = raw_shape(input)
@@ -345,7 +336,7 @@ def max_pool3d(
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
-def _avg_pool(
+def avg_pool(
     n: int,
     input: Any,
     kernel: Any,
@@ -355,6 +346,7 @@ def _avg_pool(
     count_padding: bool,
     divisor: int | None,
 ) -> Any:
+    """Means over windows in the last `n` dimensions."""
     name = f"avg_pool{n}d"
     x, unbatched = images(name, n, input)
     size = tuple(raw_shape(x)[2:])
@@ -394,7 +386,7 @@ def avg_pool1d(
     >>> cr.avg_pool1d(cr.tensor([[1.0, 3.0, 5.0, 7.0]]), 2)
     tensor([[2., 6.]])
     """
-    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+    return avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
 @shown_as("AvgPool2DBackward0")
@@ -416,7 +408,7 @@ def avg_pool2d(
     tensor([[[ 2.5000,  4.5000],
              [10.5000, 12.5000]]])
     """
-    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
 @shown_as("AvgPool3DBackward0")
@@ -437,125 +429,7 @@ def avg_pool3d(
     >>> cr.nn.functional.avg_pool3d(cr.ones(1, 2, 4, 4, 4), 2).shape
     torch.Size([1, 2, 2, 2, 2])
     """
-    return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-
-
-def _lp_pool(n: int, input: Any, p: float, kernel: Any, stride: Any, ceil_mode: bool) -> Any:
-    from .arithmetic import pow
-    from .comparison import where
-
-    kernel = per_dim(kernel, n, "kernel_size")
-    total = _avg_pool(n, pow(input, p), kernel, stride, 0, ceil_mode, True, None) * prod(kernel)
-    empty = total == 0  # there the root's slope would be infinite
-    return where(empty, 0.0, pow(where(empty, 1.0, total), 1.0 / p))
-
-
-def lp_pool1d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """(sum over windows of input ** p) ** (1 / p), with p = norm_type; NaN where the sum is negative.
-
-    Input (N, C, L) or (C, L) of a floating dtype.
-
-    >>> import chainrule as cr
-    >>> cr.nn.functional.lp_pool1d(cr.tensor([[3.0, 4.0]]), 2, 2)
-    tensor([[5.]])
-    """
-    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool2d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """(sum over windows of input ** p) ** (1 / p) of images.
-
-    Input (N, C, H, W) or (C, H, W) of a floating dtype.
-
-    >>> import chainrule as cr
-    >>> cr.nn.functional.lp_pool2d(cr.ones(1, 2, 2), 2, 2)
-    tensor([[[2.]]])
-    """
-    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool3d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """(sum over windows of input ** p) ** (1 / p) of volumes.
-
-    Input (N, C, D, H, W) or (C, D, H, W) of a floating dtype.
-
-    >>> import chainrule as cr
-    >>> cr.nn.functional.lp_pool3d(cr.ones(1, 2, 2, 2), 3, 2)
-    tensor([[[[2.]]]])
-    """
-    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-def _max_unpool(n: int, input: Any, indices: Any, kernel: Any, stride: Any, padding: Any, output_size: Any) -> Any:
-    x, unbatched = images(f"max_unpool{n}d", n, input)
-    where = reshape_p(indices, shape=raw_shape(x)) if unbatched else indices
-    if raw_shape(where) != raw_shape(x):
-        raise ShapeError(
-            f"Expected shape of indices to be same as that of the input tensor ({list(raw_shape(input))}) but got "
-            f"indices tensor with shape: {list(raw_shape(indices))}"
-        )
-    kernel = per_dim(kernel, n, "kernel_size")
-    stride = kernel if stride is None else per_dim(stride, n, "stride")
-    pads = per_dim(padding, n, "padding")
-    lead, have = raw_shape(x)[:2], raw_shape(x)[2:]
-    size = tuple((m - 1) * s - 2 * p + k for m, k, s, p in zip(have, kernel, stride, pads, strict=True))
-    if output_size is not None:
-        wanted = tuple(int(m) for m in output_size)[-n:]
-        if len(wanted) != n or any(not m - s < w < m + s for m, s, w in zip(size, stride, wanted, strict=True)):
-            raise ArgumentError(
-                f"invalid output_size {list(wanted)}: it has to lie less than a stride from {list(size)}"
-            )
-        size = wanted
-    flat = scatter(  # windows that overlap may name a place twice: one value stays
-        wrap(np.zeros((*lead, prod(size)), raw_dtype(x))),
-        -1,
-        reshape_p(where, shape=(*lead, prod(have))),
-        reshape_p(x, shape=(*lead, prod(have))),
-    )
-    return single(reshape_p(flat, shape=(*lead, *size)), unbatched)
-
-
-def max_unpool1d(
-    input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Any:
-    """Zeros with the input's values at `indices`, as max_pool1d(..., return_indices=True) gave them.
-
-    Input and int64 indices (N, C, L) or (C, L).
-
-    >>> import chainrule as cr
-    >>> cr.nn.functional.max_unpool1d(cr.tensor([[5.0, 7.0]]), cr.tensor([[1, 2]]), 2)
-    tensor([[0., 5., 7., 0.]])
-    """
-    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool2d(
-    input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Any:
-    """Zeros with the input's values at `indices` of the flattened images.
-
-    Input and int64 indices (N, C, H, W) or (C, H, W).
-
-    >>> import chainrule as cr
-    >>> cr.nn.functional.max_unpool2d(cr.tensor([[[5.0]]]), cr.tensor([[[3]]]), 2)
-    tensor([[[0., 0.],
-             [0., 5.]]])
-    """
-    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool3d(
-    input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Any:
-    """Zeros with the input's values at `indices` of the flattened volumes.
-
-    Input and int64 indices (N, C, D, H, W) or (C, D, H, W).
-
-    >>> import chainrule as cr
-    >>> cr.nn.functional.max_unpool3d(cr.ones(1, 1, 1, 1), cr.zeros(1, 1, 1, 1, dtype=cr.int64), 2).shape
-    torch.Size([1, 2, 2, 2])
-    """
-    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
+    return avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
 __all__ = ["max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d"]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import F32, F64
+from ..core.eager import trace_of_floats
 from ..core.primitive import Primitive
 from ..core.value import raw_dtype
 from .kits import elementwise
@@ -89,7 +90,8 @@ def _function(prim: Primitive, impl: Any) -> Any:
     def function(x: Any, y: Any) -> Any:
         if type(x) is ndarray and type(y) is ndarray:  # in backward(): no need to look for tensors
             return impl(np, x, y)
-        return prim(*_alike(x, y))
+        top = trace_of_floats((x, y))
+        return prim(*_alike(x, y)) if top is None else top.process(prim, (x, y), {})
 
     function.__name__ = function.__qualname__ = prim.name
     function.__doc__ = prim.doc

@@ -1,7 +1,8 @@
 """torch.signal.windows: window functions of M samples, computed by scipy.signal.windows.
 
-Every function returns a 1-D tensor of M samples in `dtype` (default: the default float); `sym=False` gives the periodic
-window, for spectra. F. J. Harris, On the use of windows for harmonic analysis with the discrete Fourier transform, 1978.
+Every function returns a 1-D tensor of M samples in `dtype` (default: the default float); `sym=False` gives the
+periodic window, for spectra. F. J. Harris, On the use of windows for harmonic analysis with the discrete Fourier
+transform, 1978.
 """
 
 from __future__ import annotations

@@ -45,6 +45,14 @@ class Size(tuple):
     def __add__(self, other: Any) -> Size:
         return Size(tuple.__add__(self, tuple(other)))
 
+    def __radd__(self, other: Any) -> Size:
+        return Size(tuple(other) + tuple(self))
+
+    def __mul__(self, times: Any) -> Size:
+        return Size(tuple.__mul__(self, times))
+
+    __rmul__ = __mul__
+
 
 class device:  # noqa: N801 (PyTorch's name)
     """Where a tensor lives; 'cpu' here.
@@ -74,6 +82,16 @@ class device:  # noqa: N801 (PyTorch's name)
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __enter__(self) -> device:
+        """In a `with` block, the device of new tensors; refused where it is none that exists here."""
+        from .data import check_device
+
+        check_device(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, str):
@@ -400,7 +418,9 @@ class TensorAttributes:
         if state.stage is not None:
             state.stage.touch(self)
         self.__dict__.pop("_alias", None)  # other memory from here on
+        count = self._version
         self._data = value._data if isinstance(value, Tensor) else np.asarray(value)
+        self._rebinds += count - self._version  # the count of writes goes on
 
     def label(self: Any, text: str) -> Tensor:
         """Name this tensor for pictures and traces; returns the tensor itself."""

@@ -109,6 +109,18 @@ def _why_not(out: Tensor) -> str:
     return ""
 
 
+def _is_dual(x: Any) -> bool:
+    """Is `x` a tensor of forward_ad.make_dual, or made of one?"""
+    return isinstance(x, Tracer) and getattr(x._trace, "forgiving", False)
+
+
+def _primal(x: Any) -> Any:
+    """What a dual tensor stands for; backward() goes through its graph, without tangents, as in PyTorch."""
+    while _is_dual(x):
+        x = x._data if isinstance(x._data, Tensor) else wrap(x._data)
+    return x
+
+
 def backward(
     tensors: Any,
     grad_tensors: Any = None,
@@ -128,6 +140,8 @@ def backward(
     tensor([3., 5.])
     """
     outputs = (tensors,) if isinstance(tensors, (Tensor, GradientEdge)) else tuple(tensors)
+    if type(tensors) is not Tensor and any(_is_dual(x) for x in outputs):
+        outputs = tuple(_primal(x) for x in outputs)
     roots = _seeds(outputs, grad_tensors if grad_tensors is not None else grad_variables, "backward", create_graph)
     wanted = None
     if inputs is not None:
@@ -223,6 +237,11 @@ def grad(
     (tensor([2., 4.]),)
     """
     outs = (outputs,) if isinstance(outputs, (Tensor, GradientEdge)) else tuple(outputs)
+    if type(outputs) is not Tensor and any(_is_dual(x) for x in outs):
+        raise GraphError(
+            "grad(): an output is a dual tensor of forward_ad, and the gradient would lose its tangent. Write "
+            "func.jvp(func.grad(f), (x,), (t,)) for both, or grad(unpack_dual(y).primal, x) for the gradient alone."
+        )
     given = (inputs,) if isinstance(inputs, (Tensor, GradientEdge)) else tuple(inputs)
     if not given:
         raise ArgumentError("grad requires non-empty inputs.")

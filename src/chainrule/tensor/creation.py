@@ -412,6 +412,12 @@ def is_tensor(obj: Any) -> bool:
     return isinstance(obj, Tensor)
 
 
+def _asked(name: str, input: Any) -> Any:
+    if not isinstance(input, Tensor):
+        raise ArgumentTypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    return input
+
+
 def is_floating_point(input: Tensor) -> bool:
     """Is the tensor's dtype a floating one?
 
@@ -419,7 +425,7 @@ def is_floating_point(input: Tensor) -> bool:
     >>> cr.is_floating_point(cr.tensor([1.0])), cr.is_floating_point(cr.tensor([1]))
     (True, False)
     """
-    return input.is_floating_point()
+    return _asked("is_floating_point", input).is_floating_point()
 
 
 def is_complex(input: Tensor) -> bool:
@@ -429,7 +435,7 @@ def is_complex(input: Tensor) -> bool:
     >>> cr.is_complex(cr.tensor([1j]))
     True
     """
-    return input.is_complex()
+    return _asked("is_complex", input).is_complex()
 
 
 def numel(input: Tensor) -> int:

@@ -19,6 +19,11 @@ class GradientEdge(NamedTuple):
     """Where a tensor's cotangent arrives: result `output_nr` of `node`. backward() and grad() take it for a tensor.
 
     Unlike the tensor, it goes on meaning the same value when the tensor is written to, and does not hold its memory.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor(2.0, requires_grad=True)
+    >>> cr.autograd.graph.get_gradient_edge(x * x).node.name()
+    'MulBackward0'
     """
 
     node: Any

@@ -15,7 +15,15 @@ __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_le
 
 
 class UnpackedDualTensor(NamedTuple):
-    """What `unpack_dual` returns; `tangent` is None for a tensor without one."""
+    """What `unpack_dual` returns; `tangent` is None for a tensor without one.
+
+    >>> import chainrule as cr
+    >>> with cr.autograd.forward_ad.dual_level():
+    ...     dual = cr.autograd.forward_ad.make_dual(cr.tensor(2.0), cr.tensor(1.0))
+    ...     print(cr.autograd.forward_ad.unpack_dual(dual).tangent)
+    ...
+    tensor(1.)
+    """
 
     primal: Tensor
     tangent: Tensor | None
@@ -29,13 +37,23 @@ _levels: list[_DualTrace] = []
 
 
 def enter_dual_level() -> int:
-    """Open a forward-mode level; returns its number."""
+    """Open a forward-mode level; returns its number.
+
+    >>> import chainrule as cr
+    >>> level = cr.autograd.forward_ad.enter_dual_level()
+    >>> cr.autograd.forward_ad.exit_dual_level()
+    """
     _levels.append(_DualTrace())
     return len(_levels) - 1
 
 
 def exit_dual_level(*, level: int | None = None) -> None:
-    """Close the innermost level: its tangents are forgotten."""
+    """Close the innermost level: its tangents are forgotten.
+
+    >>> import chainrule as cr
+    >>> level = cr.autograd.forward_ad.enter_dual_level()
+    >>> cr.autograd.forward_ad.exit_dual_level()
+    """
     if not _levels:
         raise GraphError("Trying to exit a forward AD level but none was entered; write `with dual_level():`")
     if level is not None and level != len(_levels) - 1:
@@ -76,7 +94,17 @@ def _trace(level: int | None, what: str) -> _DualTrace:
 
 
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
-    """`tensor` with a tangent, for the innermost open level (or the one given)."""
+    """`tensor` with a tangent, for the innermost open level (or the one given).
+
+    Tensor and tangent have one shape and one floating or complex dtype.
+
+    >>> import chainrule as cr
+    >>> with cr.autograd.forward_ad.dual_level():
+    ...     dual = cr.autograd.forward_ad.make_dual(cr.tensor(2.0), cr.tensor(1.0))
+    ...     print(cr.autograd.forward_ad.unpack_dual(dual * dual).tangent)
+    ...
+    tensor(4.)
+    """
     trace = _trace(level, "make_dual")
     if not isinstance(tensor, Tensor) or not is_inexact(raw_dtype(tensor)):
         raise ArgumentError("Expected primal to be floating point or complex tensor, write make_dual(x.float(), t)")
@@ -109,7 +137,17 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
 
 
 def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
-    """(primal, tangent) of a dual tensor; the tangent is None where there is none."""
+    """(primal, tangent) of a dual tensor; the tangent is None where there is none.
+
+    Both have the shape and dtype of the dual tensor.
+
+    >>> import chainrule as cr
+    >>> with cr.autograd.forward_ad.dual_level():
+    ...     dual = cr.autograd.forward_ad.make_dual(cr.tensor(2.0), cr.tensor(1.0))
+    ...     print(cr.autograd.forward_ad.unpack_dual(dual * 3).primal)
+    ...
+    tensor(6.)
+    """
     trace = _trace(level, "unpack_dual") if _levels else None
     if type(tensor) is Dual and (tensor._trace is trace or not tensor._trace.alive):
         alive = tensor._trace.alive

@@ -12,7 +12,7 @@ from ..core.errors import GraphError
 from ..core.state import state
 from ..core.tape import Accumulate, NodeBase, Select, Spec, shown
 from ..core.value import Tensor, wrap
-from ..transforms.reverse import freed
+from ..transforms.reverse import call_node, freed
 
 _ids = count()
 
@@ -133,12 +133,23 @@ def install() -> None:
         kind.next_functions = property(_next_functions)  # type: ignore[attr-defined]
         kind.metadata = property(_metadata)  # type: ignore[attr-defined]
     Tensor.output_nr = property(_output_nr)  # type: ignore[attr-defined]
+    NodeBase.__call__ = call_node  # type: ignore[attr-defined]
     NodeBase.__getattr__ = _saved_value  # type: ignore[attr-defined]
     Accumulate.variable = property(lambda self: self.owner())  # type: ignore[attr-defined]
 
 
 class saved_tensors_hooks:  # noqa: N801 (PyTorch's name)
-    """Within: what the tape saves goes through `pack_hook`, and through `unpack_hook` when backward reads it."""
+    """Within: what the tape saves goes through `pack_hook`, and through `unpack_hook` when backward reads it.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor(2.0, requires_grad=True)
+    >>> with cr.autograd.graph.saved_tensors_hooks(lambda t: t.numpy(), cr.from_numpy):
+    ...     y = x * x
+    ...
+    >>> y.backward()
+    >>> x.grad
+    tensor(4.)
+    """
 
     def __init__(self, pack_hook: Callable, unpack_hook: Callable) -> None:
         self.pair = (pack_hook, unpack_hook)
@@ -155,7 +166,17 @@ class saved_tensors_hooks:  # noqa: N801 (PyTorch's name)
 
 
 class save_on_cpu(saved_tensors_hooks):  # noqa: N801
-    """Keep copies of what the tape saves (in main memory, where it is already), as PyTorch's class of this name."""
+    """Keep copies of what the tape saves (in main memory, where it is already), as PyTorch's class of this name.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor(2.0, requires_grad=True)
+    >>> with cr.autograd.graph.save_on_cpu():
+    ...     y = x * x
+    ...
+    >>> y.backward()
+    >>> x.grad
+    tensor(4.)
+    """
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
         super().__init__(lambda t: t.clone(), lambda t: t)

@@ -129,6 +129,10 @@ def store(target: Tensor, result: Any, name: str) -> Tensor:
                 f"keeps the dtype of the tensor it writes to. Convert it first, for example with x.float()."
             )
         result = eager._cast(result, dtype=dtype)
+    if state.grad_enabled and target._node is not None and not is_recorded(result):
+        from ..ops.indexing import set_item
+
+        result = set_item(target, ..., result)  # a recorded tensor stays recorded, although its gradient is zero
     recorded = state.grad_enabled and (is_recorded(target) or is_recorded(result))
     if not recorded and not isinstance(target, Tracer) and not isinstance(result, Tracer) and state.stage is None:
         write(target, result._data, name)
@@ -193,9 +197,15 @@ def _reshape_in_place(target: Tensor, result: Tensor, name: str) -> Tensor:
             f"{name} would change the shape of a tensor of which {len(others)} views are alive. Write "
             f"`y = x.{name.rstrip('_')}(...)` instead."
         )
+    leaf = type(target._node) is Accumulate  # then nothing is recorded, and it stays one
+    if not leaf and not state.grad_enabled and is_recorded(target) and not is_recorded(result):
+        raise InplaceError(
+            f"{name} without recording would take the tensor out of the graph that it was computed in. Write "
+            f"`y = x.detach().{name.rstrip('_')}(...)`, or move {name} out of the no_grad block."
+        )
     if state.stage is not None:
         state.stage.touch(target)
-    become(target, result)
+    become(target, result, keep_node=leaf)
     if target._base is None:
         target._views = None
         if target._alias is not None:
@@ -277,17 +287,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     recorded = state.grad_enabled and (is_recorded(self) or is_recorded(src))
     if recorded or src._base is not None:  # an update takes over memory: not the source's, nor what both share
         src = clone(src)
-    return _store_constant(self, src, "copy_")
-
-
-def _store_constant(target: Tensor, value: Tensor, name: str) -> Tensor:
-    """Store `value`; a recorded target stays recorded, as in PyTorch, although its gradient is zero."""
-    if state.grad_enabled and target._node is not None and value._node is None and not isinstance(value, Tracer):
-        from ..ops.indexing import set_item
-
-        check_leaf(target, name)
-        value = set_item(target, ..., value)
-    return store(target, value, name)
+    return store(self, src, "copy_")
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
@@ -304,7 +304,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
             check_leaf(self, "fill_")
             write(self, value, "fill_")
             return self
-        return _store_constant(self, wrap(np.full(raw_shape(self), value, raw_dtype(self))), "fill_")
+        return store(self, wrap(np.full(raw_shape(self), value, raw_dtype(self))), "fill_")
     from ..ops.shape import broadcast_to_p, clone
 
     if raw_shape(value) != ():
@@ -312,7 +312,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
             f"fill_ only supports 0-dimension value tensor but got tensor with {len(raw_shape(value))} dims"
         )
     value = eager.cast_to(value, raw_dtype(self))
-    return _store_constant(self, clone(broadcast_to_p(value, shape=raw_shape(self))), "fill_")
+    return store(self, clone(broadcast_to_p(value, shape=raw_shape(self))), "fill_")
 
 
 def zero_(self: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError
 from ..core.value import Tensor, raw_dtype, wrap
-from ..ops import activations, resampling
+from ..ops import activations, clipped_activations, resampling
 from ..ops import dropout as dropouts
 from ..ops.calculus import trapezoid
 from ..ops.histograms import histogram
@@ -47,7 +47,7 @@ def _in_place(name: str, function: Callable, example: str) -> Callable:
 celu_ = _in_place("celu_", activations.celu, "")
 selu_ = _in_place("selu_", activations.selu, "")
 rrelu_ = _in_place("rrelu_", activations.rrelu, "")
-threshold_ = _in_place("threshold_", activations.threshold, ", 0.25, 2.0")
+threshold_ = _in_place("threshold_", clipped_activations.threshold, ", 0.25, 2.0")
 
 
 def _trained(name: str, function: Callable, channels: bool) -> tuple[Callable, Callable]:
@@ -106,9 +106,7 @@ def trapz(y: Any, x: Any = None, *, dx: float = 1, dim: int = -1) -> Any:
     return trapezoid(y, x, dim=dim) if x is not None else trapezoid(y, dx=dx, dim=dim)
 
 
-def grid_sampler(
-    input: Any, grid: Any, interpolation_mode: int, padding_mode: int, align_corners: bool
-) -> Any:
+def grid_sampler(input: Any, grid: Any, interpolation_mode: int, padding_mode: int, align_corners: bool) -> Any:
     """nn.functional.grid_sample of images (N, C, H, W) with its modes as numbers, counted in the order it names them.
 
     >>> import chainrule as cr
@@ -166,9 +164,7 @@ def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
     return made.permute([order.index(i) for i in builtins.range(len(sizes))])  # type: ignore[attr-defined]
 
 
-def histogramdd(
-    input: Tensor, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False
-) -> Any:
+def histogramdd(input: Tensor, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
     """Counts of points in boxes, or sums of their `weight`: (hist, bin_edges), for points (..., d) in d dimensions.
 
     `bins` is their number in each dimension, or one number, or the edges. Floating dtypes; no derivative.

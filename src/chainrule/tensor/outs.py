@@ -29,7 +29,6 @@ def with_out(function: Callable) -> Callable:
             return found
         return finish_outs(out, found) if isinstance(found, tuple) else write_out(out, found)
 
-
     known = inspect.signature(function)
     keyword = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Any")
     op.__signature__ = known.replace(parameters=[*known.parameters.values(), keyword])  # type: ignore[attr-defined]

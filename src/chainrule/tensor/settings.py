@@ -168,9 +168,7 @@ def is_storage(obj: Any) -> bool:
     return isinstance(obj, UntypedStorage)
 
 
-def frombuffer(
-    buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
-) -> Tensor:
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A 1-D tensor of `dtype` that shares the memory of any object with Python's buffer protocol.
 
     `count` elements (all for -1) from byte `offset` on. Memory that may not be written to raises an error at a write.

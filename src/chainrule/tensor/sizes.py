@@ -102,7 +102,7 @@ def typename(obj: Any) -> str:
     """
     if isinstance(obj, Tensor):
         return obj.type()  # type: ignore[attr-defined]
-    kind = obj if isinstance(obj, type) or callable(obj) else type(obj)
+    kind = obj if isinstance(obj, type) or hasattr(obj, "__qualname__") else type(obj)
     module = getattr(kind, "__module__", "") or ""
     return kind.__qualname__ if module in ("", "builtins", "__builtin__") else f"{module}.{kind.__qualname__}"
 

@@ -212,6 +212,11 @@ def fit(given: Any, like: Any, what: str, path: str) -> Any:
             f"this is not supported: {path} has shape {raw_shape(value)}, but must have {raw_shape(like)}."
         )
     dtype = raw_dtype(like)
+    if is_inexact(dtype) and not is_inexact(raw_dtype(value)) and not isinstance(given, NUMBERS):
+        raise IntegerInputError(
+            f"{what}: Expected {path} to be floating point or complex, but got: {raw_dtype(value)}. Write its .to("
+            f"{dtype})"
+        )
     if raw_dtype(value).kind == "c" and dtype.kind != "c":
         raise DTypeError(f"{what}: {path} is complex, but belongs to a value of dtype {dtype}; write its .real")
     if raw_dtype(value) != dtype and is_inexact(dtype):

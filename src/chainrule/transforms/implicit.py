@@ -20,7 +20,7 @@ from .arguments import NUMBERS, as_tensors, differentiable, name_of
 from .batch import Batched
 from .closure import convert
 from .func import jvp, linear_run, vjp
-from .implicit_calls import Linear, RootCall, SolveCall, _vector, concrete, dense_solve
+from .implicit_calls import Linear, RootCall, SolveCall, concrete, dense_solve, vector_of
 from .implicit_staged import iterate, newton
 from .tape import public, zeros_like_raw
 
@@ -159,7 +159,7 @@ def _layers(x: Any) -> list:
 
 
 def _norm(leaves: Sequence) -> float:
-    v = _vector(leaves)
+    v = vector_of(leaves)
     return float(np.max(np.abs(v))) if v.size else 0.0
 
 
@@ -172,7 +172,7 @@ def root(f: Callable, x0: Any, *args: Any, tol: float | None = None, max_iter: i
         tol: largest absolute residual accepted (default: 1e-10 for float64, 1e-5 for float32).
 
     Raises:
-        GraphError: no convergence, or a singular Jacobian.
+        GraphError: no convergence, or a singular Jacobian. (In a staged function, which cannot raise, NaN.)
 
     >>> import chainrule as cr
     >>> cr.func.grad(lambda a: cr.func.root(lambda x, a: x * x - a, cr.tensor(1.0), a))(cr.tensor(4.0))

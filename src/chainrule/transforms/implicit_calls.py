@@ -1,4 +1,4 @@
-"""What root, fixed_point and custom_linear_solve are made of: calls whose derivatives are linear solves, and solvers."""
+"""What root, fixed_point and custom_linear_solve are made of: calls whose derivatives are linear solves."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ class _ByExample(Linear):
 # ---- solving, on plain values ---------------------------------------------------------------------------------------
 
 
-def _vector(leaves: Sequence) -> np.ndarray:
+def vector_of(leaves: Sequence) -> np.ndarray:
     return np.concatenate([np.asarray(concrete(x)).reshape(-1) for x in leaves])
 
 
@@ -242,7 +242,7 @@ def dense_solve(matvec: Callable, b: Sequence, limit: int = 2000) -> list:
     """x with matvec(x) = b: by the matrix up to `limit` unknowns, by GMRES above."""
     if state.stage is not None:
         return solve_dense(matvec, b)
-    right = _vector(b)
+    right = vector_of(b)
     n = right.size
     if n <= limit:
         trace = BatchTrace(n)
@@ -266,7 +266,7 @@ def dense_solve(matvec: Callable, b: Sequence, limit: int = 2000) -> list:
             ) from None
     from scipy.sparse.linalg import LinearOperator, gmres
 
-    operator = LinearOperator((n, n), matvec=lambda v: _vector(matvec(_leaves(v, b))), dtype=right.dtype)
+    operator = LinearOperator((n, n), matvec=lambda v: vector_of(matvec(_leaves(v, b))), dtype=right.dtype)
     found, failed = gmres(operator, right, rtol=1e-10, atol=0.0, maxiter=10 * n)
     if failed:
         raise GraphError(f"GMRES did not converge on the {n} linear equations of an implicit derivative")

@@ -14,7 +14,7 @@ from ..core.pytree import broadcast_prefix, tree_flatten
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .arguments import as_tensors, differentiable, name_of
 from .func import value_and_grad
-from .implicit import concrete
+from .implicit_calls import concrete
 from .jacobian import hessian, hvp
 
 __all__ = ["MinimizeResult", "minimize"]

@@ -15,7 +15,7 @@ from .batch import pile
 from .calls import VJPCall
 from .closure import convert
 from .func import vjp
-from .implicit import concrete
+from .implicit_calls import concrete
 from .tape import public, zeros_like_raw
 
 __all__ = ["odeint"]

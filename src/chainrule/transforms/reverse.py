@@ -422,6 +422,24 @@ def _all_results(
     return results
 
 
+def call_node(node: Any, *cotangents: Any) -> Any:
+    """The cotangents of a node's arguments for those of its results: what the sweep does there. (`y.grad_fn(g)`.)"""
+    n = len(node.ans) if isinstance(node.ans, tuple) else 1
+    if len(cotangents) != n:
+        raise TypeError(f"{node.name()} expected {n} arguments, got {len(cotangents)} instead")
+    args, ans = (node.args, node.ans) if node.args is not None else _after_free(node)
+    create = state.grad_enabled
+    args, ans = _lifted(node, args, ans, wrap if create else None)
+    cts = [c if create or not isinstance(c, Tensor) else c._data for c in cotangents]
+    needs = tuple([e is not None for e in node.edges])
+    g = cts if isinstance(node.ans, tuple) else cts[0]
+    results = _all_results(node, g, ans, args, needs, node.params or {}, node.shapes, wrap)
+    given = getattr(node.prim, "given", None)
+    results = results if given is None else [c for c, at in zip(results, given, strict=False) if at is not None]
+    found = tuple([_as_tensor(c) for c in results])
+    return found[0] if len(found) == 1 else found
+
+
 def _as_tensor(x: Any) -> Any:
     return x if x is None or isinstance(x, Tensor) else wrap(x)
 

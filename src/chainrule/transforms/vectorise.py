@@ -98,9 +98,7 @@ def _in_dims(in_dims: Any, args: tuple, leaves: list, spec: Any, func: Callable)
             out.append(None)
             continue
         if not isinstance(d, (int, np.integer)) or isinstance(d, bool):
-            raise _wrong(
-                f"{what}: Got in_dim={d!r} for {path} but in_dim must be either an integer dimension or None."
-            )
+            raise _wrong(f"{what}: Got in_dim={d!r} for {path} but in_dim must be either an integer dimension or None.")
         if not isinstance(x, Tensor):
             raise _wrong(
                 f"{what}: Got in_dim={d} for {path} but the input is of type {type(x).__name__}. We cannot vmap over "

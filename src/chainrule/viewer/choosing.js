@@ -101,6 +101,14 @@ const ChoosingOps = (() => {
     pick_along: ([x, index], { axis }) => make(index.shape, picked(x.shape, index, axis).map((p) => x.data[p])),
     place_along: placed,
     ranks,
+    searchsorted: ([edges, x], { right }) => {
+      const n = edges.shape[edges.shape.length - 1];
+      const each = x.data.length / (edges.data.length / n);
+      return make(x.shape, x.data.map((v, i) => {
+        const from = Math.floor(i / each) * n;
+        return edges.data.slice(from, from + n).filter((e) => (right ? upward(e, v) <= 0 : upward(e, v) < 0)).length;
+      }));
+    },
     round_index: ([x], { how }) => {
       if (!rounding[how]) throw new Arrays.Unsupported(`rounding by ${how}`);
       return make(x.shape, x.data.map(rounding[how]));

@@ -8,7 +8,7 @@ const Engine = (() => {
   // What has been computed: values[i] of each node (a list of arrays where it has several results), and terms[k], the
   // contributions of backward step k.
   function embedded(program) {
-    const values = program.nodes.map((n) => n.value);
+    const values = program.nodes.map((n) => n.value && { ...n.value, dtype: n.dtype });
     program.nodes.forEach((n, i) => {
       if (n.kind !== "result") return;
       const owner = n.args[0];
@@ -21,7 +21,7 @@ const Engine = (() => {
   const rounded = (x, dtype) => {
     const f = Ops.converted[dtype];
     if (!f) throw new Ops.Unsupported(`the dtype ${dtype}`);
-    return dtype === "float64" ? x : { shape: x.shape, data: x.data.map(f) };
+    return { shape: x.shape, data: dtype === "float64" ? x.data : x.data.map(f), dtype };
   };
 
   // The value of a rule, where `given` has the arrays of "g", "ans", "x0" ... A long rule is a list of steps.

@@ -22,24 +22,46 @@ const Formula = (() => {
     return minus(v.toFixed(digits));
   }
 
-  // A short text of a value: the number, or shape and range.
+  // One entry: truths and whole numbers are written as such.
+  const entry = (v, dtype, write = number) => (dtype === "bool" ? (v ? "True" : "False") : /int/.test(dtype) ? minus(String(v)) : write(v));
+
+  // A short text of a value: the number, or shape and range, and how many entries are not finite.
   function summary(x) {
     if (!x) return "not kept";
-    if (x.data.length === 1 && !x.preview) return number(x.data[0]);
-    const shape = x.shape.join("\u00d7");
-    if (!x.data.length) return `${shape}, empty`;
+    if (x.data.length === 1 && !x.preview) return entry(x.data[0], x.dtype);
+    return `${x.shape.join("\u00d7")}${x.data.length ? " " : ", "}${range(x)}`;
+  }
+  // The same without the shape, for the table.
+  function range(x) {
+    if (!x || (x.data.length === 1 && !x.preview)) return summary(x);
+    if (!x.data.length) return "empty";
     let low = Infinity;
     let high = -Infinity;
     for (const v of x.data) { if (v < low) low = v; if (v > high) high = v; }
-    if (x.preview) [low, high] = [x.low, x.high];
-    return `${shape} [${brief(low)}, ${brief(high)}]`;
+    if (x.preview && x.low === x.low && x.high === x.high) [low, high] = [x.low, x.high];
+    const odd = troubles(x);
+    if (low > high) return odd;
+    return `[${entry(low, x.dtype, brief)}, ${entry(high, x.dtype, brief)}]${odd ? `, ${odd}` : ""}`;
   }
-  // The same without the shape, for the table.
-  const range = (x) => (x && x.data.length !== 1 ? summary(x).replace(/^\S* \[/, "[") : summary(x));
+  // "2 NaN", or "".
+  function troubles(x) {
+    const count = x.data.reduce((n, v) => n + Number(v !== v), 0) || Number(Boolean(x.preview && x.low !== x.low));
+    return count ? `${count} NaN` : "";
+  }
   const brief = (v) => (Number.isFinite(v) ? minus(String(Number(v.toPrecision(3)))) : number(v));
+  const clipped = (text, n) => (text.length > n ? `${text.slice(0, n - 1)}\u2026` : text);
 
   // Up to nine digits, for one value looked at closely.
-  const exact = (v) => (Number.isFinite(v) ? minus(String(Number(v.toPrecision(9)))) : number(v));
+  const exact = (v, dtype) => entry(v, dtype, (w) => (Number.isFinite(w) ? minus(String(Number(w.toPrecision(9)))) : number(w)));
+  // As it stands in a field: of a single-precision number the fewest digits that give it back.
+  function typed(v) {
+    if (Math.fround(v) !== v) return String(v);
+    for (let digits = 1; digits < 9; digits++) {
+      const short = Number(v.toPrecision(digits));
+      if (Math.fround(short) === v) return String(short);
+    }
+    return String(Number(v.toPrecision(9)));
+  }
 
   function symbol(node, bar = false) {
     const sub = make("sub", {}, minus(node.sub));
@@ -67,10 +89,17 @@ const Formula = (() => {
   const PRODUCTS = { mul: 1, mul0: 1, mul00: 1 };
   const QUOTIENTS = { div: 1, div0: 1, ratio: 1, reciprocal: 1, gap_ratio: 1 };
   const THROUGH = { cast: 1, clone: 1 };
+  const SHAPING = { reshape: 1, broadcast_to: 1 };
 
   function keyText(key) {
     const part = (v) => (v === null ? "" : String(v));
     return key.map((k) => (k === null ? "None" : Array.isArray(k) ? `${part(k[0])}:${part(k[1])}` : part(k))).join(", ");
+  }
+
+  // Text of a notation, with what follows a caret above the line.
+  function raised(text) {
+    const [, before, power, after] = /^(.*?)\^(-?\w+)(.*)$/.exec(text) || [null, text, "", ""];
+    return power ? [minus(before), make("sup", {}, minus(power)), minus(after)] : [minus(before)];
   }
 
   // An application of `op` to operands, which are [element or text, binding, is an array]; gives the same.
@@ -112,9 +141,9 @@ const Formula = (() => {
     operands.forEach((o, i) => {
       const enclosed = /[(|]$/.test(pieces[i]) || /[,]\s*$/.test(pieces[i]);
       const least = enclosed ? 0 : own === 1 ? (i ? 1.5 : 1) : own + (i ? 0.5 : 0);
-      parts.push(minus(pieces[i]), inside(o, least));
+      parts.push(...raised(pieces[i]), inside(o, least));
     });
-    parts.push(minus(pieces[pieces.length - 1]));
+    parts.push(...raised(pieces[pieces.length - 1]));
     return [span(...parts), own, !flat && !reduced];
   }
 
@@ -129,19 +158,31 @@ const Formula = (() => {
     return make("span", {}, applied(program.ops, node.op, node.params, operands)[0]);
   }
 
-  // The tree of a rule as an element; `word` gives the element for "g", "ans" and argument numbers.
-  function ofTree(program, node, tree, word) {
+  // The node of one of the results of an operation.
+  const resultOf = (program, at, index) => program.nodes.findIndex((n) => n.kind === "result" && n.args[0] === at && n.index === index);
+
+  // The tree of a rule as an element: word(what, i) gives the element for "g" or "ans" of node i, or for argument i ("x").
+  function ofTree(program, at, tree, word) {
+    const node = program.nodes[at];
     const walk = (t) => {
       if (typeof t === "string") {
-        const arg = t[0] === "x" ? node.args[Number(t.slice(1))] : null;
-        const shape = arg === null ? node.shape : program.nodes[arg].shape;
-        return [word(t, arg), 9, shape.length > 0];
+        const [, what, digits] = /^(g|ans|x)(\d*)$/.exec(t);
+        const i = what === "x" ? node.args[Number(digits)] : digits === "" ? at : resultOf(program, at, Number(digits));
+        return [word(what, i), 9, program.nodes[i].shape.length > 0];
       }
+      if (t && t.data) return [`a constant ${t.shape.join("\u00d7")} array`, 9, true];
       if (!Array.isArray(t)) return [constant(t), Engine.decode(t) < 0 ? 2 : 9, false];
-      return applied(program.ops, t[0], t[1], t[2].map(walk));
+      const operands = t[2].map(walk);
+      if (t[0] === "div" && t[2][1] === 1) return operands[0];
+      if (t[0] === "broadcast_to" && !operands[0][2] && t[1].shape.some((n) => n > 1)) { // one number for all entries
+        const [inner, tight] = operands[0];
+        return [make("span", {}, ...(tight < 4 ? ["(", inner, ")"] : [inner]), " ", make("b", {}, "1")), 4, true];
+      }
+      if (SHAPING[t[0]] && operands.length === 1) return operands[0]; // in a rule only the shape is changed so
+      return applied(program.ops, t[0], t[1], operands);
     };
     return make("span", {}, walk(tree)[0]);
   }
 
-  return { number, summary, range, symbol, spoken, of, ofTree, brief, exact, minus };
+  return { number, summary, range, symbol, spoken, of, ofTree, brief, entry, exact, typed, clipped, troubles, minus };
 })();

@@ -28,7 +28,7 @@ const Graph = (() => {
     let focused = program.output;
 
     const down = () => narrow.matches;
-    const spot = ([layer, place]) => (down() ? [place * (WIDE + 22), layer * (HIGH + 34)] : [layer * (WIDE + 46), place * (HIGH + 24)]);
+    const spot = ([layer, place]) => (down() ? [place * (WIDE + 22), layer * (HIGH + 34)] : [layer * (WIDE + 36), place * (HIGH + 24)]);
 
     function curve(points) {
       let d = "";
@@ -57,8 +57,7 @@ const Graph = (() => {
       }
     }
 
-    const clipped = (text, n) => (text.length > n ? `${text.slice(0, n - 1)}\u2026` : text);
-
+    const { clipped } = Formula;
     const lines = document.createDocumentFragment();
     const groups = document.createDocumentFragment();
     nodes.forEach((n, i) => {
@@ -101,10 +100,10 @@ const Graph = (() => {
       const [x0, y0, x1, y1] = extent();
       const { clientWidth: w, clientHeight: h } = svg;
       if (!w || !h) return;
-      zoom = Math.min(1.25, (w - 40) / (x1 - x0), (h - 70) / (y1 - y0));
-      if (!all && zoom < 0.45) {
+      zoom = Math.min(1.25, (w - 40) / (x1 - x0), (h - (down() ? 24 : 70)) / (y1 - y0));
+      if (!all && zoom < (down() ? 0.45 : 0.55)) {
         zoom = 0.75;
-        pan = [20 - x0 * zoom, 30 - y0 * zoom];
+        pan = [20 - x0 * zoom, Math.max(60 - y0 * zoom, (h - (y1 + y0) * zoom) / 2)];
         reveal(0, false);
       } else {
         zoom = Math.max(zoom, 0.002);
@@ -228,7 +227,7 @@ const Graph = (() => {
       box.group.append(svgMake("image", { class: `${slot}-image`, x: 10, y: y - 16, width, height: 22, preserveAspectRatio: "none",
         href: Heat.picture(x, tones) }));
       old.setAttribute("x", 16 + width);
-      old.textContent = clipped(text.replace(/ \[.*/, ""), 12);
+      old.textContent = clipped([x.shape.join("\u00d7"), Formula.troubles(x)].filter(Boolean).join(", "), 14);
     }
     function show(i, value, grad, reached, tones) {
       const box = boxes[i];

@@ -57,7 +57,7 @@ const Heat = (() => {
   function widget(x, label, chosen = () => {}, start = 0) {
     const [rows, columns] = table(x);
     const readout = make("div", { class: "readout" });
-    const tell = (i) => `${x.preview ? "preview " : place(x, i)} ${Formula.exact(x.data[i])}`;
+    const tell = (i) => `${x.preview ? "preview " : place(x, i)} ${Formula.exact(x.data[i], x.dtype)}`;
     let cursor = Math.min(start, x.data.length - 1);
     const move = (event, go) => {
       const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
@@ -76,7 +76,7 @@ const Heat = (() => {
         const [r, g, b] = colour(v, most, tones);
         const dark = 0.299 * r + 0.587 * g + 0.114 * b < 140;
         const cell = make("td", { role: "gridcell", tabindex: i === cursor ? "0" : "-1", title: tell(i), "aria-label": tell(i) },
-          Formula.brief(v));
+          Formula.entry(v, x.dtype, Formula.brief));
         cell.style.background = `rgb(${r}, ${g}, ${b})`;
         cell.style.color = dark ? "#fff" : "#111";
         cell.addEventListener("focus", () => {

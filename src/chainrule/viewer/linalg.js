@@ -210,10 +210,12 @@ const LinalgOps = (() => {
     const lead = x.shape.slice(0, -2);
     return [stacked(lead, [n], found.map((f) => f[0])), stacked(lead, [n, n], found.map((f) => f[1]))];
   }
-  function inverted(a, least) {
-    const [u, s, vt] = singularValues(a);
-    const limit = least(s[0]);
-    return times(scaled(turn(vt), s.map((v) => (v > limit ? 1 / v : 0))), turn(u));
+  // The pseudo-inverse; of a symmetric matrix, of which one triangle counts, by its eigenvectors.
+  function inverted(a, least, symmetric = false) {
+    const [values, vectors] = symmetric ? eigen(a, true) : [];
+    const [u, s, vt] = symmetric ? [vectors, values, turn(vectors)] : singularValues(a);
+    const limit = least(Math.max(0, ...s.map(Math.abs)));
+    return times(scaled(turn(vt), s.map((v) => (Math.abs(v) > limit ? 1 / v : 0))), turn(u));
   }
 
   // m / gap beside the diagonal, 0 on it; equal values with nothing between them give 0.
@@ -313,7 +315,7 @@ const LinalgOps = (() => {
     eigvalsh: each((a, { lower }) => eigen(a, lower)[0], ([n]) => [n]),
     svd,
     svdvals: each((a) => singularValues(a)[1], ([n, m]) => [Math.min(n, m)]),
-    pinv: each((a, { atol, rtol }) => inverted(a, (most) => Math.max(atol, rtol * most)), ([n, m]) => [m, n]),
+    pinv: each((a, { atol, rtol, hermitian }) => inverted(a, (most) => Math.max(atol, rtol * most), hermitian), ([n, m]) => [m, n]),
     lstsq: ([a, b], { rcond }) => {
       const lead = commonShape([a.shape.slice(0, -2), b.shape.slice(0, -2)]);
       const [rows, right] = [matrices(a, lead), matrices(b, lead)];

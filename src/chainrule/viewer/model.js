@@ -43,7 +43,7 @@ function createModel(program) {
 
   return {
     program, nodes, steps, seedAt, reached, touched,
-    value: (i) => state.values[i],
+    value: (i) => (nodes[i].several ? null : state.values[i]),
     edited: () => state !== original,
     // The adjoint of a node as it stands after step t, or null.
     adjoint(i, t) {
@@ -74,7 +74,7 @@ function createModel(program) {
       const data = leaves[i].data.slice();
       const convert = Ops.converted[nodes[i].dtype];
       data[entry] = convert ? convert(value) : value;
-      leaves[i] = { shape: leaves[i].shape, data };
+      leaves[i] = { ...leaves[i], data };
       try {
         state = Engine.recompute(program, leaves);
       } catch (error) {
@@ -82,6 +82,11 @@ function createModel(program) {
       }
       retrace();
       return "";
+    },
+    // Is this the value that is there, as far as its dtype can tell?
+    unchanged(i, entry, value) {
+      const convert = Ops.converted[nodes[i].dtype];
+      return Object.is(state.values[i].data[entry], convert ? convert(value) : value);
     },
     reset() {
       state = original;

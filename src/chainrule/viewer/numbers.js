@@ -13,6 +13,8 @@ const Numbers = (() => {
   };
   const logaddexp = (x, y) => (x === y ? x + Math.LN2 : Math.max(x, y) + Math.log1p(Math.exp(-Math.abs(x - y))));
 
+  const gcd = (x, y) => (y === 0 ? Math.abs(x) : gcd(y, x % y));
+
   const ofTruths = (f) => (...xs) => {
     if (xs.slice(0, f.length).some((x) => x !== 0 && x !== 1)) throw new Unsupported("operations on bits");
     return f(...xs);
@@ -102,6 +104,7 @@ const Numbers = (() => {
     ne: (x, y) => x !== y,
     bitwise_and: ofTruths((x, y) => x * y),
     bitwise_or: ofTruths((x, y) => Math.max(x, y)),
+    bitwise_xor: ofTruths((x, y) => (x !== y ? 1 : 0)),
     bitwise_not: ofTruths((x) => 1 - x),
     isnan: (x) => Number.isNaN(x),
     logical_not: (x) => x === 0,
@@ -130,6 +133,15 @@ const Numbers = (() => {
     fmin: orOther(Math.min),
     isfinite: Number.isFinite,
     isinf: (x) => Math.abs(x) === Infinity,
+    isposinf: (x) => x === Infinity,
+    isneginf: (x) => x === -Infinity,
+    isreal: () => true,
+    real: (x) => x,
+    conj: (x) => x,
+    heaviside: (x, y) => (x < 0 ? 0 : x > 0 ? 1 : x === 0 ? y : NaN),
+    gcd,
+    lcm: (x, y) => (x && y ? Math.abs(x * y) / gcd(x, y) : 0),
+    scaled_grad: (x) => x,
     signbit: (x) => x < 0 || Object.is(x, -0),
     logical_xor: (x, y) => (x !== 0) !== (y !== 0),
     angle: (x) => (Number.isNaN(x) ? x : x < 0 ? Math.PI : 0),
@@ -168,6 +180,12 @@ const Numbers = (() => {
     i1e: (x) => Special.bessel(x, 1, true),
     iv: (x, { n }) => Special.bessel(x, n, false),
     ive: (x, { n }) => Special.bessel(x, n, true),
+    bessel_j: (x, { n }) => Special.besselJ(x, n),
+    bessel_k: (x, { n }) => Special.besselK(x, n, false),
+    bessel_scaled_k: (x, { n }) => Special.besselK(x, n, true),
+    zeta: Special.zeta,
+    igamma: Special.igamma,
+    igammac: (a, x) => 1 - Special.igamma(a, x),
     sinc: (x) => Special.sincSlope(x, 0),
     sinc_slope: (x, { n }) => Special.sincSlope(x, n),
   };

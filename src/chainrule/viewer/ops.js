@@ -144,6 +144,7 @@ const Ops = (() => {
       return bias ? Arrays.add(out, bias) : out;
     },
     contract,
+    fit: ([x], { shape }) => padded([x], { pads: x.shape.map((n, i) => [0, shape[i] - n]), value: 0 }),
     roll: rolled,
     fftshift: rolled,
     pad_constant: padded,

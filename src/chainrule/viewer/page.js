@@ -3,7 +3,7 @@
   const program = Engine.read(document.getElementById("program").textContent);
   const nodes = program.nodes;
   const model = createModel(program);
-  const { steps, seedAt, reached, touched } = model;
+  const { steps, reached, touched } = model;
   const adjointAt = model.adjoint;
   const refusal = () => model.refusal();
 
@@ -12,85 +12,9 @@
   let timer = null;
   const graph = Graph.create(byId("graph"), program, { select });
 
-  // ---- the trace table ----
-  const rows = steps.map(() => []); // [row, value cell, value getter]
-  function row(body, t, symbol, formula, value) {
-    const cell = make("td", { class: "num" });
-    const line = make("tr", { class: "todo", tabindex: "-1" }, make("td", {}, String(t)), make("td", {}, symbol), make("td", {}, formula), cell);
-    line.addEventListener("click", () => go(t));
-    line.addEventListener("keydown", (event) => { if (event.key === "Enter") go(t); });
-    line.dataset.step = t;
-    rows[t].push([line, cell, value]);
-    body.append(line);
-  }
-  const heading = (text) => make("tr", {}, make("th", { colspan: "4", scope: "colgroup" }, text));
-  function fillTable() {
-    const forward = document.createDocumentFragment();
-    forward.append(heading("Forward: values"));
-    const order = [...nodes.keys()].filter((i) => nodes[i].kind !== "op").map((i) => [reached[i], i]);
-    const all = [...order, ...steps.flatMap((s, t) => (s.kind === "forward" ? [[t, s.node]] : []))];
-    all.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-    for (const [t, i] of all) {
-      const n = nodes[i];
-      const formula = n.op || n.kind === "result" ? Formula.of(program, n) : make("span", {}, n.name || n.kind);
-      row(forward, t, Formula.symbol(n), formula, () => (n.several ? "several" : Formula.range(model.value(i))));
-    }
-    byId("forward-rows").append(forward);
-    const backward = document.createDocumentFragment();
-    backward.append(heading("Backward: gradients"));
-    row(backward, seedAt, Formula.symbol(nodes[program.output], true), "seed", () => "1");
-    program.backward.forEach((b, k) => {
-      const t = seedAt + 1 + k;
-      for (const term of b.terms) {
-        row(backward, t, Formula.symbol(nodes[term.to], true), ruleOf(k, term, false, t), () => Formula.range(model.around(k, term)[1]));
-      }
-    });
-    byId("backward-rows").append(backward);
-  }
-  // A table of thousands of rows makes every step slow, so of a long one only rows near the present step are laid out.
-  const NEAR = 150;
-  let laidOut = [0, steps.length - 1];
-  function layOutRows() {
-    if (steps.length < 4 * NEAR) return;
-    const next = [at - NEAR, at + NEAR];
-    const inside = (t, [low, high]) => t >= low && t <= high;
-    const turn = ([low, high], other, hidden) => {
-      for (let t = Math.max(0, low); t <= Math.min(steps.length - 1, high); t++) {
-        if (!inside(t, other)) for (const [line] of rows[t]) line.hidden = hidden;
-      }
-    };
-    turn(laidOut, next, true);
-    turn(next, laidOut, false);
-    laidOut = next;
-    byId("more-rows").hidden = false;
-  }
-
-  // The rule of one term with symbols, or with numbers; a sum where something had arrived before.
-  function ruleOf(k, term, numeric, t) {
-    const step = program.backward[k];
-    const node = nodes[step.node];
-    const tree = node.rules[term.arg];
-    const number = (i, isGrad) => {
-      const x = isGrad ? adjointAt(i, t) : model.value(i);
-      if (!x || x.data.length !== 1) return Formula.symbol(nodes[i], isGrad);
-      const text = Formula.number(x.data[0]);
-      return make("span", { class: isGrad ? "num-g" : "num-v" }, x.data[0] < 0 ? `(${text})` : text);
-    };
-    const word = (what, arg) => {
-      if (what === "g") return numeric ? number(step.node, true) : Formula.symbol(node, true);
-      if (what === "ans") return numeric ? number(step.node, false) : Formula.symbol(node);
-      return numeric ? number(arg, false) : Formula.symbol(nodes[arg]);
-    };
-    const out = make("span", {});
-    const [before] = model.around(k, term);
-    if (before) {
-      const old = before.data.length === 1 && numeric ? make("span", { class: "num-g" }, Formula.number(before.data[0])) : Formula.symbol(nodes[term.to], true);
-      out.append(old, " + ");
-    }
-    if (tree === null || tree === undefined) out.append(`rule of ${node.op}`);
-    else out.append(Formula.ofTree(program, node, program.rules[tree], word));
-    return out;
-  }
+  const ruleOf = createRules(model);
+  const { rows, layOutRows } = createTable(model, ruleOf, (t) => go(t));
+  const showSource = createSource(model);
 
   // ---- this step ----
   const line = (kind, ...parts) => make("p", { class: `line ${kind}` }, ...parts);
@@ -113,7 +37,7 @@
       title = `${n.op}: ${program.ops[n.op].doc}`;
       const shown = (i) => {
         const x = model.value(i);
-        return x && x.data.length === 1 ? make("span", { class: "num-v" }, x.data[0] < 0 ? `(${Formula.number(x.data[0])})` : Formula.number(x.data[0])) : Formula.symbol(nodes[i]);
+        return x && x.data.length === 1 ? make("span", { class: "num-v" }, x.data[0] < 0 ? `(${Formula.summary(x)})` : Formula.summary(x)) : Formula.symbol(nodes[i]);
       };
       rule.append(line("", Formula.symbol(n), " = ", Formula.of(program, n)));
       const spelled = !n.shape.length && !n.several;
@@ -138,11 +62,12 @@
         const block = make("div", { class: "term" });
         block.append(line("general", Formula.symbol(to, true), " gains ", Formula.symbol(n, true), " \u00b7 ",
           make("span", { class: "frac" }, make("span", {}, "\u2202", Formula.symbol(n)), make("span", {}, "\u2202", Formula.symbol(to)))));
-        block.append(line("", Formula.symbol(to, true), " \u2190 ", ruleOf(s.k, term, false, at)));
         const answer = [" = ", make("span", { class: "num-g" }, Formula.summary(result))];
+        const many = result.data.length !== 1 || result.preview;
+        block.append(line("", Formula.symbol(to, true), " \u2190 ", ruleOf(s.k, term, false, at), ...(many ? answer : [])));
         const [before] = model.around(s.k, term);
-        const spelled = result.data.length === 1 && !result.preview && (before || n.rules[term.arg] !== null && program.rules[n.rules[term.arg]] !== "g");
-        block.append(line("", ...(spelled ? [" = ", ruleOf(s.k, term, true, at)] : []), ...answer));
+        const spelled = !many && (before || n.rules[term.arg] !== null && program.rules[n.rules[term.arg]] !== "g");
+        if (!many) block.append(line("", ...(spelled ? [" = ", ruleOf(s.k, term, true, at)] : []), ...answer));
         rule.append(block);
         said += ` Gradient of ${Formula.spoken(to)} is now ${Formula.summary(result)}.`;
       }
@@ -151,52 +76,9 @@
     byId("live").textContent = `Step ${at} of ${steps.length - 1}. ${said}`;
   }
 
-  // ---- the source ----
-  let openBlock = null;
-  let litLine = null;
-  function source() {
-    const s = steps[at];
-    const node = s.node === undefined ? null : nodes[s.node];
-    const place = node && s.kind !== "seed" ? node.place : null;
-    const box = byId("source");
-    const where = byId("where");
-    where.textContent = "";
-    if (litLine) {
-      litLine.element.className = "";
-      litLine.code.textContent = litLine.text;
-      litLine = null;
-    }
-    const index = place ? place[0] : openBlock === null && program.sources.length ? 0 : openBlock;
-    if (index === null) return;
-    const block = program.sources[index];
-    if (index !== openBlock) {
-      openBlock = index;
-      box.hidden = false;
-      const list = make("ol", { tabindex: "0", "aria-label": `Source of ${block.file}` });
-      block.lines.forEach((text, i) => {
-        list.append(make("li", {}, make("span", { class: "n", "aria-hidden": "true" }, String(block.start + i)), make("code", {}, text)));
-      });
-      box.replaceChildren(make("div", { class: "file" }, block.file), list);
-    }
-    if (!place) return;
-    const [, first, column, last, end] = place;
-    const element = box.querySelectorAll("li")[first - block.start];
-    const text = block.lines[first - block.start];
-    where.textContent = block.file === "the expression" ? block.file : `${block.file}, line ${first}`;
-    if (!element) return;
-    const code = element.lastChild;
-    element.className = s.kind === "backward" ? "now back" : "now";
-    if (column !== null && end !== null && last === first && end > column) {
-      code.replaceChildren(text.slice(0, column), make("mark", {}, text.slice(column, end)), text.slice(end));
-    }
-    litLine = { element, code, text };
-    const [top, bottom] = [element.offsetTop - box.offsetTop, element.offsetTop - box.offsetTop + element.offsetHeight];
-    if (top < box.scrollTop || bottom > box.scrollTop + box.clientHeight) box.scrollTop = top - box.clientHeight / 2;
-  }
-
   // ---- one value, and editing ----
   function numberField(value, label, done) {
-    const input = make("input", { class: "number", type: "text", inputmode: "decimal", "aria-label": label, value: String(value), autocomplete: "off" });
+    const input = make("input", { class: "number", type: "text", inputmode: "decimal", "aria-label": label, value: Formula.typed(value), autocomplete: "off" });
     input.addEventListener("change", () => done(input));
     input.addEventListener("keydown", (event) => {
       event.stopPropagation();
@@ -220,7 +102,7 @@
     if (text === "" || Number.isNaN(value) || (whole && !Number.isInteger(value))) {
       return fail(`${text || "nothing"} is not a ${whole ? "whole " : ""}number`);
     }
-    if (Object.is(model.value(i).data[entry], value)) {
+    if (model.unchanged(i, entry, value)) {
       input.removeAttribute("aria-invalid");
       if (byId("input-error")) byId("input-error").textContent = "";
       return true;
@@ -247,7 +129,7 @@
   function valueView(i, key, label) {
     const x = key === "grad" ? adjointAt(i, at) : model.value(i);
     if (!x) return make("span", { class: "muted" }, key === "grad" ? "none yet" : "not kept");
-    if (x.data.length === 1 && !x.preview) return make("span", { class: key === "grad" ? "num-g" : "num-v" }, Formula.exact(x.data[0]));
+    if (x.data.length === 1 && !x.preview) return make("span", { class: key === "grad" ? "num-g" : "num-v" }, Formula.exact(x.data[0], x.dtype));
     return Heat.widget(x, label, (j) => { if (key === "value") showEntry(i, j); }, entry);
   }
   function showEntry(i, j) {
@@ -288,7 +170,7 @@
         const holder = make("span", { class: "editor" }, button);
         if (editable(a) && model.value(a).data.length === 1 && !refusal()) {
           holder.append(numberField(model.value(a).data[0], `Value of ${Formula.spoken(nodes[a])}`, (input) => edit(a, 0, input)));
-        } else holder.append(make("span", { class: "num-v" }, reached[a] <= at ? Formula.summary(model.value(a)) : ""));
+        } else holder.append(make("span", { class: "num-v" }, reached[a] > at ? "" : nodes[a].several ? "several results" : Formula.summary(model.value(a))));
         return holder;
       });
       entryOf("inputs", ...parts);
@@ -336,7 +218,7 @@
     const fields = single.map((i) => {
       const field = numberField(model.value(i).data[0], `Input ${Formula.spoken(nodes[i])}`, (input) => edit(i, 0, input));
       field.disabled = off;
-      return make("label", {}, Formula.symbol(nodes[i]), nodes[i].name ? ` ${nodes[i].name} =` : " =", field);
+      return make("label", {}, Formula.symbol(nodes[i]), nodes[i].name ? ` ${Formula.clipped(nodes[i].name, 24)} =` : " =", field);
     });
     const again = make("button", { type: "button", onclick: reset }, "Reset");
     again.disabled = !model.edited();
@@ -379,7 +261,7 @@
       paintRows(k);
     }
     for (const i of dirty) paint(i, tones);
-    layOutRows();
+    layOutRows(at);
     for (const line of nowRows) {
       line.classList.remove("now");
       line.tabIndex = -1;
@@ -400,7 +282,7 @@
       detail();
     }
     stepCard();
-    source();
+    showSource(s);
     const box = byId("tablebox");
     if (nowRows.length) {
       const [top, bottom] = [nowRows[0].offsetTop - 30, nowRows[nowRows.length - 1].offsetTop + nowRows[nowRows.length - 1].offsetHeight];
@@ -464,7 +346,6 @@
   });
 
   // ---- begin ----
-  fillTable();
   const notes = [...program.notes];
   if (refusal()) notes.push(`Inputs cannot be edited here: ${refusal()}. The numbers shown are the engine's.`);
   if (notes.length) {

@@ -32,7 +32,7 @@ ARITHMETIC = (
     *("arrays.js", "special.js", "numbers.js", "indexing.js", "choosing.js", "windows.js", "layers.js", "linalg.js"),
     *("ops.js", "engine.js"),
 )  # what recomputes, without any elements of the page
-SCRIPTS = (*ARITHMETIC, "formula.js", "graph.js", "heat.js", "model.js", "tools.js", "page.js")
+SCRIPTS = (*ARITHMETIC, "formula.js", "graph.js", "heat.js", "model.js", "tools.js", "source.js", "table.js", "page.js")
 
 
 @dataclass(frozen=True)

@@ -66,11 +66,10 @@ const Special = (() => {
     return shift + Math.log(x) - 1 / (2 * x) - BERNOULLI.reduce((s, b, k) => s + b / (2 * (k + 1) * x ** (2 * k + 2)), 0);
   }
   const factorial = (n) => (n < 2 ? 1 : n * factorial(n - 1));
-  function polygamma(x, n) {
-    if (n === 0) return digamma(x);
-    const s = n + 1; // 6.4.10 with Euler and Maclaurin's sum
+  // The sum of (q + k)^-s over k >= 0, by Euler and Maclaurin.
+  function zeta(s, q) {
     let sum = 0;
-    let z = x;
+    let z = q;
     for (; z < 15; z++) sum += z ** -s;
     sum += z ** (1 - s) / (s - 1) + z ** -s / 2;
     let rising = s;
@@ -78,7 +77,24 @@ const Special = (() => {
       sum += (b * rising * z ** (-s - 2 * k - 1)) / factorial(2 * k + 2);
       rising *= (s + 2 * k + 1) * (s + 2 * k + 2);
     });
-    return (n % 2 ? 1 : -1) * factorial(n) * sum;
+    return sum;
+  }
+  const polygamma = (x, n) => (n === 0 ? digamma(x) : (n % 2 ? 1 : -1) * factorial(n) * zeta(n + 1, x)); // 6.4.10
+
+  // The lower regularised incomplete gamma function: 6.5.29, or one less the fraction 6.5.31.
+  function igamma(a, x) {
+    if (!(a >= 0 && x >= 0)) return NaN;
+    if (x === 0 || a === 0 || x === Infinity) return x === 0 && a > 0 ? 0 : 1;
+    const front = Math.exp(a * Math.log(x) - x - lgamma(a));
+    if (x < a + 1) {
+      let term = 1 / a;
+      let sum = term;
+      for (let k = 1; term > 1e-18 * sum; k++) sum += term *= x / (a + k);
+      return front * sum;
+    }
+    let fraction = 0;
+    for (let k = 300; k >= 1; k--) fraction = (k * (k - a)) / (x + 2 * k + 1 - a - fraction);
+    return 1 - front / (x + 1 - a - fraction);
   }
 
   // The modified Bessel function I_n, times exp(-|x|) if scaled: 9.6.10, or 9.7.1 for large x.
@@ -97,6 +113,25 @@ const Special = (() => {
     return (sign * sum * (scaled ? 1 : Math.exp(a))) / Math.sqrt(2 * Math.PI * a);
   }
 
+  // Bessel functions of whole order as integrals, 9.1.21 and 9.6.24, by sums that converge fast for smooth integrands.
+  function besselJ(x, n) {
+    const count = 64 + 2 * Math.ceil(Math.abs(x));
+    let sum = 0;
+    for (let k = 0; k < count; k++) {
+      const t = (2 * Math.PI * (k + 0.5)) / count;
+      sum += Math.cos(n * t - x * Math.sin(t));
+    }
+    return sum / count;
+  }
+  function besselK(x, n, scaled) {
+    if (!(x > 0)) return x === 0 ? Infinity : NaN;
+    const step = 0.02;
+    const reach = Math.asinh(750 / x) + 1;
+    let sum = 0.5;
+    for (let t = step; t < reach; t += step) sum += Math.exp(-x * (Math.cosh(t) - 1)) * Math.cosh(n * t);
+    return step * sum * (scaled ? 1 : Math.exp(-x));
+  }
+
   // pi^n times the n-th derivative of sin(u) / u at u = pi x; near 0 by Taylor's series.
   function sincSlope(x, n) {
     const u = Math.PI * x;
@@ -112,5 +147,6 @@ const Special = (() => {
     return value * Math.PI ** n;
   }
 
-  return { erf, erfc, erfcx, erfinv, ndtr, ndtri, logNdtr, hazard, lgamma, digamma, polygamma, bessel, sincSlope };
+  return { erf, erfc, erfcx, erfinv, ndtr, ndtri, logNdtr, hazard, lgamma, digamma, polygamma, zeta, igamma,
+    bessel, besselJ, besselK, sincSlope };
 })();

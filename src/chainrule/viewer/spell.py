@@ -158,10 +158,22 @@ def trees(item: Item, g: Any) -> list[Tree | None]:
             ]
         for i, (need, c) in enumerate(zip(needs, results, strict=True)):
             if need and c is not None and isinstance(c, (Tensor, np.ndarray, np.generic, int, float)):
-                found[i] = _shortened(spelling.spelled(c))
+                found[i] = _shortened(_summed(spelling.spelled(c), plain(c), item.args[i].shape))
     except Exception:  # a rule may do what only arrays can; then it is named, not spelled
         return [None] * len(needs)
     return found
+
+
+def _summed(tree: Tree, value: Any, shape: tuple[int, ...]) -> Tree:
+    """The tree, summed over what the argument, of this shape, was broadcast along."""
+    given = np.shape(value)
+    if given == shape or len(given) < len(shape):
+        return tree
+    lead = len(given) - len(shape)
+    axes = [i for i, n in enumerate(given) if i < lead or (shape[i - lead] == 1 and n != 1)]
+    if not axes:
+        return tree
+    return ["reshape", {"shape": list(shape)}, [["sum", {"axes": axes, "keepdims": False}, [tree]]]]
 
 
 def _shortened(tree: Tree) -> Tree:

@@ -118,6 +118,11 @@ const WindowOps = (() => {
     return x;
   }
 
+  function winnerIndex([winner], params) {
+    const places = windowPlaces(params.size, params.kernel, params.out, params);
+    return make(winner.shape, winner.data.map((number, i) => places[i % places.length][number]));
+  }
+
   // Windows whose places are given: index[p] lists the places, along the last dimension, of window p.
   function windowMax([x, index]) {
     const [count, width] = index.shape;
@@ -141,6 +146,8 @@ const WindowOps = (() => {
     const out = [...Arrays.replaced(shape, dim, count), width];
     return [out, positions(out, [...Arrays.replaced(steps, dim, steps[dim] * step), steps[dim]])];
   }
+  const framed = (lead, count, width, length, hop) => // places of frames in signals of this length
+    positions([...lead, count, width], [...strides([...lead, length]).slice(0, -1), hop, 1]);
   const read = (x, [shape, places]) => make(shape, places.map((p) => x.data[p]));
   function spread(g, shape, places) {
     const out = full(shape, 0);
@@ -155,6 +162,7 @@ const WindowOps = (() => {
     conv_weight_grad: weightGradient,
     max_pool: maxPool,
     spread_to_winner: toWinner,
+    winner_index: winnerIndex,
     window_sum: windowSum,
     window_spread: windowSpread,
     window_max: windowMax,
@@ -162,6 +170,15 @@ const WindowOps = (() => {
     unpatches,
     unfold: ([x], params) => read(x, sliding(x.shape, params)),
     fold_windows: ([g], { shape, ...params }) => spread(g, shape, sliding(shape, { ...params, size: g.shape[g.shape.length - 1] })[1]),
+    frames: ([x], { size: width, hop }) => {
+      const [lead, length] = [x.shape.slice(0, -1), x.shape[x.shape.length - 1]];
+      const count = Math.floor((length - width) / hop) + 1;
+      return read(x, [[...lead, count, width], framed(lead, count, width, length, hop)]);
+    },
+    overlap_add: ([x], { length, hop }) => {
+      const lead = x.shape.slice(0, -2);
+      return spread(x, [...lead, length], framed(lead, ...x.shape.slice(-2), length, hop));
+    },
     as_strided: ([x], { size: shape, stride, offset }) => read(x, [shape, positions(shape, stride, offset)]),
     strided_add: ([g], { shape, size: view, stride, offset }) => spread(g, shape, positions(view, stride, offset)),
   };

@@ -124,6 +124,7 @@ def _one(
         try:
             target.requires_grad_(True)
             out = f(*given)
+            out = out if isinstance(out, Tensor) else wrap(np.asarray(out, float))
             u = np.ones(out.shape) if not out.shape else rng.normal(size=out.shape)
             total = (out * wrap(u)).sum()
             engine = wrap(np.zeros(target.shape))  # f may not depend on it at all

@@ -22,7 +22,7 @@ from .derivation import Derivation, Derivations, Swell
 from .differential import TRICKS, Step, bring_out, differentiate, factored, jacobian_of
 from .evaluate import size_of
 from .expr import Expr
-from .inputs import names_of_arrays, names_outside
+from .inputs import marking, names_of_arrays, names_outside
 from .read import Reader, Sizes, matrix_shape
 
 PRIMES = (1009, 1013, 1019, 1031, 1039, 1049, 1061, 1069, 1087, 1093, 1097, 1103, 1109, 1117, 1123, 1129, 1151, 1163)
@@ -100,7 +100,7 @@ def _staged(f: Callable, arguments: list[Argument], sizes: Sizes) -> Staged:
         dtype = np.dtype(np.float64) if dtype.kind == "f" else dtype
         given.append(np.broadcast_to(np.zeros((), dtype), [size_of(n, number) for n in a.shape]))  # type: ignore[misc]
     try:
-        return stage(f, *given, unroll=True)
+        return stage(marking(f), *given, unroll=True)
     except TracedValueError as error:
         raise NotDifferentiableError(f"explain.derive(): f asks for the value of an argument. {error}") from None
 
@@ -134,7 +134,9 @@ def derive(
 
     f is staged, the engine's own forward rules are run on expressions instead of numbers, trace identities bring out
     dX, and the result is simplified. The value, every step and the result are compared with the engine's numbers before
-    anything is shown. Vectors (n,) are columns; functions of arrays work element by element, softmax along rows.
+    anything is shown. Vectors (n,) are columns; functions of arrays work element by element, softmax along rows. x[1:]
+    is I[1:] x, with rows of the identity. In the text, long expressions that occur again get a name ("where H = ..."),
+    and conditions that only guard a program against extreme numbers are taken to hold ("assuming ...").
 
     Args:
         f: a function of numbers, vectors and matrices; a number, a vector or a matrix results.
@@ -165,6 +167,10 @@ def derive(
     >>> d = derive(lambda a, X, b: a @ cr.exp(X @ b), wrt="X", shapes=shapes)
     >>> d.result
     (a \u2299 exp(X b)) b\u1d40
+    >>> def loss(X: "m n", w: "n", y: "m"):
+    ...     return cr.nn.functional.softplus(-y * (X @ w)).sum()
+    >>> print(derive(loss, wrt="w").text.splitlines()[-3])
+    \u2202f/\u2202w = -X\u1d40 ((\U0001d7cf - \u03c3(y \u2299 (X w))) \u2299 y)
     >>> print(derive(lambda x: x * cr.sin(x)).result)
     sin(x) + x cos(x)
     """
@@ -240,7 +246,7 @@ def _derive(f: Callable, arguments: list[Argument], wrt: str, layout: str) -> De
         differentials.append(e.mul(result, e.differential(reader.known[key], key)))
     check = compare(f, everything, wrt, key, value, pushed, differentials, gradient)
     program = len(graph.equations)
-    if value.shape == e.SCALAR and wrt in [a.name for a in arguments]:
+    if value.shape == e.SCALAR and not e.is_zero(result) and wrt in [a.name for a in arguments]:
         index = [a.name for a in arguments].index(wrt)
         program = len(_staged(grad_of(f, argnums=index), arguments, sizes).graph.equations)
     swell = Swell(_count(result), program)

@@ -10,9 +10,9 @@ from .write import LIMIT, Writer
 LONG = 72  # letters of a line that is shortened
 SHORTEST = 10  # letters of an expression that is worth a name
 WORTHWHILE = 60  # letters saved by one more name where all lines are short enough
-MOST = 6  # names in one derivation
+MOST = 12  # names in one derivation
 
-_LETTERS = {"softmax": "P", "sigmoid": "P", "add": "R", "inv": "M", "exp": "E"}
+_LETTERS = {"softmax": "P", "sigmoid": "P", "add": "R", "inv": "M", "exp": "E", "had": "G"}
 
 
 def shared(lines: list[Expr], taken: set[str]) -> list[tuple[str, Expr]]:
@@ -60,7 +60,7 @@ def _best(lines: list[Expr], have: list[Expr], writer: Writer) -> tuple[Expr | N
             x = stack.pop()
             if x in known:
                 continue
-            if not x.moving and x.op in ("add", "fn", "inv", "lse") and x.shape != SCALAR and x not in whole:
+            if not x.moving and x.op in ("add", "fn", "had", "inv", "lse") and x.shape != SCALAR and x not in whole:
                 counts[x] += 1
             stack += x.args
     gains = [((n - 1) * (len(writer.text(x)) - 2), len(writer.text(x)), x) for x, n in counts.items() if n > 1]

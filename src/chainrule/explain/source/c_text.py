@@ -49,6 +49,7 @@ class Writer:
         self.depth = 1
         self.results: dict[str, str] = {}  # variables written at once where the caller wants them: their names
         self.statics = False
+        self.declared: list[str] = []
         self._said = ("", False)
         for v in self.graph.inputs:
             c_type(v.dtype)
@@ -193,6 +194,7 @@ class Writer:
                 self.elements[v.name] = lambda index: Text(f"(*{name})")
                 return f"*{name}"
         else:
+            self.declared.append(name)
             static = "static " if prod(v.shape) * v.dtype.itemsize > _LARGE else ""
             self.statics = self.statics or bool(static)
             dims = "".join(f"[{max(n, 1)}]" for n in v.shape)
@@ -227,7 +229,22 @@ class Writer:
                     f"explain.source(): {e.prim.name} at {e.where()} has no C text{because}; write language='numpy'"
                 ) from error
         results = self.finish()
+        read = self.names_read()
+        for name in self.declared:
+            if name not in read:
+                self.line(f"(void) {name};  /* not needed for these shapes */")
         return self.assemble(results)
+
+    def names_read(self) -> set[str]:
+        """The names that the lines so far read, rather than only declare or write."""
+        write = re.compile(r"(?:\w+ )*\w+((?:\[[^=]*\])*)(?: [-+*/]?= |;)")
+        found: set[str] = set()
+        for line in self.body:
+            text = line.strip()
+            if not text.startswith("/*"):
+                head = write.match(text)
+                found.update(re.findall(r"\w+", head[1] + text[head.end() :] if head else text))
+        return found
 
     def equation(self, e: Equation) -> None:
         """Write the statement of an equation, or keep it as an expression for its reader."""
@@ -235,9 +252,6 @@ class Writer:
         if name in _LOOPS:
             self.comment(e)
             _LOOPS[name](self, e)
-            for o in e.outs:
-                if not self.read[o.name]:
-                    self.line(f"(void) {self.names.of[o.name]};")
             return
         if name not in VIEWS and name not in MAPS and name not in c_arithmetic.RULES:
             if name in c_writes.PIECES:
@@ -295,6 +309,7 @@ class Writer:
             self.taken.add(name)
             self.said(v.name)
             self.line(f"const {c_type(v.dtype)} {name} = {text};")
+            self.declared.append(name)
             self.store(v, name)
             return
         name = self.declare(v, v.name)

@@ -259,7 +259,10 @@ def _outside(f: Callable) -> dict[int, str]:
     inner = inspect.unwrap(f)
     seen: dict[str, Any] = {"parameter": getattr(inner, "__self__", inner)}
     if inspect.isfunction(inner):
-        around = inspect.getclosurevars(inner)
+        try:
+            around = inspect.getclosurevars(inner)
+        except ValueError:  # a variable around it has no value yet
+            return {}
         seen |= {**around.globals, **around.nonlocals}
     names: dict[int, str] = {}
     for name, value in seen.items():

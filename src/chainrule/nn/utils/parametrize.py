@@ -15,7 +15,13 @@ from ..parameter import Parameter
 
 
 class ParametrizationList(ModuleList):
-    """The parametrizations of one tensor in order, and the original parameter(s) they start from."""
+    """The parametrizations of one tensor in order, and the original parameter(s) they start from.
+
+    >>> import chainrule as cr
+    >>> layer = cr.nn.utils.parametrizations.orthogonal(cr.nn.Linear(2, 2))
+    >>> type(layer.parametrizations.weight).__name__
+    'ParametrizationList'
+    """
 
     def __init__(self, modules: list[Module], original: Any, unsafe: bool = False) -> None:
         super().__init__(modules)
@@ -74,7 +80,13 @@ class _Cache:
 
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
-    """Has the module (or this tensor of it) a parametrization?"""
+    """Has the module (or this tensor of it) a parametrization?
+
+    >>> import chainrule as cr
+    >>> layer = cr.nn.utils.parametrizations.orthogonal(cr.nn.Linear(2, 2))
+    >>> cr.nn.utils.parametrize.is_parametrized(layer, "weight")
+    True
+    """
     found = module._modules.get("parametrizations")
     return found is not None and (len(found) > 0 if tensor_name is None else tensor_name in found)
 
@@ -82,7 +94,17 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
 def register_parametrization(
     module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False
 ) -> Module:
-    """Compute `module.tensor_name` as parametrization(original) from now on; several stack up."""
+    """Compute `module.tensor_name` as parametrization(original) from now on; several stack up.
+
+    >>> import chainrule as cr
+    >>> class Positive(cr.nn.Module):
+    ...     def forward(self, x):
+    ...         return x.exp()
+    ...
+    >>> layer = cr.nn.utils.parametrize.register_parametrization(cr.nn.Linear(2, 2), "weight", Positive())
+    >>> bool((layer.weight > 0).all())
+    True
+    """
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
         module.parametrizations[tensor_name].append(parametrization)
@@ -142,7 +164,14 @@ def _deep_copy(self: Module, memo: dict) -> Module:
 
 
 def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized: bool = True) -> Module:
-    """Make the tensor a plain parameter again, with its present value or its original one."""
+    """Make the tensor a plain parameter again, with its present value or its original one.
+
+    >>> import chainrule as cr
+    >>> layer = cr.nn.utils.parametrizations.orthogonal(cr.nn.Linear(2, 2))
+    >>> layer = cr.nn.utils.parametrize.remove_parametrizations(layer, "weight")
+    >>> sorted(dict(layer.named_parameters()))
+    ['bias', 'weight']
+    """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
     held = module.parametrizations[tensor_name]
@@ -158,7 +187,13 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
 
 
 def type_before_parametrizations(module: Module) -> type:
-    """The module's class without its parametrizations."""
+    """The module's class without its parametrizations.
+
+    >>> import chainrule as cr
+    >>> layer = cr.nn.utils.parametrizations.orthogonal(cr.nn.Linear(2, 2))
+    >>> cr.nn.utils.parametrize.type_before_parametrizations(layer).__name__
+    'Linear'
+    """
     return getattr(type(module), "_unparametrized", type(module))
 
 

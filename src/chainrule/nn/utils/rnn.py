@@ -14,7 +14,15 @@ _Packed = namedtuple("_Packed", ["data", "batch_sizes", "sorted_indices", "unsor
 
 
 class PackedSequence(_Packed):
-    """Time steps of several sequences one after another, longest sequence first; `batch_sizes[t]` alive at time t."""
+    """Time steps of several sequences one after another, longest sequence first; `batch_sizes[t]` alive at time t.
+
+    data (steps of all sequences, features), batch_sizes 1-D int64.
+
+    >>> import chainrule as cr
+    >>> packed = cr.nn.utils.rnn.pack_sequence([cr.tensor([1, 2]), cr.tensor([3])])
+    >>> packed.data, packed.batch_sizes
+    (tensor([1, 3, 2]), tensor([2, 1]))
+    """
 
     __slots__ = ()
 
@@ -31,7 +39,14 @@ class PackedSequence(_Packed):
 
 
 def invert_permutation(permutation: Any) -> Any:
-    """The permutation that undoes another (None stays None)."""
+    """The permutation that undoes another (None stays None).
+
+    1-D, int64.
+
+    >>> import chainrule as cr
+    >>> cr.nn.utils.rnn.invert_permutation(cr.tensor([2, 0, 1]))
+    tensor([1, 2, 0])
+    """
     if permutation is None:
         return None
     return wrap(np.argsort(np.asarray(permutation._data), kind="stable"))
@@ -44,7 +59,15 @@ def _lengths(lengths: Any) -> np.ndarray:
 def pack_padded_sequence(
     input: Any, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
-    """Pack (time, batch, ...) with lengths; with enforce_sorted=False sequences may come in any order."""
+    """Pack (time, batch, ...) with lengths; with enforce_sorted=False sequences may come in any order.
+
+    Input (T, N, ...), or (N, T, ...) with batch_first=True; lengths (N).
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor([[1, 2], [3, 0]])
+    >>> cr.nn.utils.rnn.pack_padded_sequence(x, [2, 1], batch_first=True).data
+    tensor([1, 3, 2])
+    """
     from ...ops.joining import cat
 
     sizes = _lengths(lengths)
@@ -81,7 +104,16 @@ def pack_padded_sequence(
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Any, Any]:
-    """(padded tensor, lengths) of a packed sequence."""
+    """(padded tensor, lengths) of a packed sequence.
+
+    Padded (T, N, ...), or (N, T, ...) with batch_first=True, and lengths (N).
+
+    >>> import chainrule as cr
+    >>> packed = cr.nn.utils.rnn.pack_sequence([cr.tensor([1, 2]), cr.tensor([3])])
+    >>> cr.nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+    (tensor([[1, 2],
+            [3, 0]]), tensor([2, 1]))
+    """
     from ...ops.joining import cat, stack
     from ..factory import full
 
@@ -115,7 +147,15 @@ def pad_packed_sequence(
 def pad_sequence(
     sequences: Any, batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
 ) -> Any:
-    """Stack tensors (length, ...) of different lengths, padded to the longest."""
+    """Stack tensors (length, ...) of different lengths, padded to the longest.
+
+    Tensors (length, ...) of one dtype; (T, N, ...), or (N, T, ...) with batch_first=True.
+
+    >>> import chainrule as cr
+    >>> cr.nn.utils.rnn.pad_sequence([cr.tensor([1, 2]), cr.tensor([3])], batch_first=True)
+    tensor([[1, 2],
+            [3, 0]])
+    """
     from ...ops.joining import cat, stack
     from ..factory import full
 
@@ -134,18 +174,40 @@ def pad_sequence(
 
 
 def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = False) -> list:
-    """Tensors of their own lengths from a padded one."""
+    """Tensors of their own lengths from a padded one.
+
+    Padded (T, N, ...), lengths (N); tensors (length, ...).
+
+    >>> import chainrule as cr
+    >>> cr.nn.utils.rnn.unpad_sequence(cr.tensor([[1, 2], [3, 0]]), cr.tensor([2, 1]), batch_first=True)
+    [tensor([1, 2]), tensor([3])]
+    """
     x = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
     return [x[i, : int(n)] for i, n in enumerate(_lengths(lengths))]
 
 
 def pack_sequence(sequences: Any, enforce_sorted: bool = True) -> PackedSequence:
-    """Pack tensors (length, ...) of different lengths."""
+    """Pack tensors (length, ...) of different lengths.
+
+    Tensors (length, ...) of one dtype.
+
+    >>> import chainrule as cr
+    >>> cr.nn.utils.rnn.pack_sequence([cr.tensor([1, 2]), cr.tensor([3])]).data
+    tensor([1, 3, 2])
+    """
     values = list(sequences)
     return pack_padded_sequence(pad_sequence(values), [raw_shape(s)[0] for s in values], enforce_sorted=enforce_sorted)
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list:
-    """The tensors that pack_sequence was given."""
+    """The tensors that pack_sequence was given.
+
+    Tensors (length, ...).
+
+    >>> import chainrule as cr
+    >>> packed = cr.nn.utils.rnn.pack_sequence([cr.tensor([1, 2]), cr.tensor([3])])
+    >>> cr.nn.utils.rnn.unpack_sequence(packed)
+    [tensor([1, 2]), tensor([3])]
+    """
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
