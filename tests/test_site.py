@@ -19,7 +19,13 @@ BLOCK = re.compile(r"^( *)```python exec[^\n]*\n(.*?)^ *```", re.M | re.S)
 
 # What each article states, as its page must print it.
 FACTS = {
-    "s0": ["b, c, d, e = 6.0 4.0 10.0 40.0", "made by mul", "de/da = 22.0", "e → add → mul → a: 4.000 · 1.000 · 3.000 = 12.000", "[6. 9. 12.]"],
+    "s0": [
+        "b, c, d, e = 6.0 4.0 10.0 40.0",
+        "made by mul",
+        "de/da = 22.0",
+        "e → d → b → a: 4.000 · 1.000 · 3.000 = 12.000",
+        "[6. 9. 12.]",
+    ],
     "s1": [
         "[[4.5000, 4.5000],", "Epoch 100: loss 0.1273", "Epoch 500: loss 0.0404", "Epoch 1000: loss 0.0179",
         "w 2.6868", "b 2.1777", "AddBackward0", "MulBackward0",
