@@ -99,8 +99,10 @@ def note_cut(out: Tensor, edges: Any) -> None:
     """Remember why and where recording stopped, for why_none; a result of inference mode becomes one in kind."""
     if state.inference and state.stage is None:
         out.__class__ = InferenceTensor
-    if edges and any([e is not None for e in edges]):
-        out._why_cut = ("no_grad", *left("no_grad", edges, 4))
+    for e in edges:
+        if e is not None:
+            out._why_cut = ("no_grad", *left("no_grad", edges, 4))
+            return
 
 
 def make_node(prim: Primitive, raws: Any, edges: Any, params: dict, ans: Any) -> Node | Link1:

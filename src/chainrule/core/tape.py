@@ -218,6 +218,7 @@ class Accumulate:
 
 Accumulate.__name__ = Accumulate.__qualname__ = "AccumulateGrad"  # programs print type(node).__name__
 _named: dict[tuple[type, str], type] = {}
+SHOWN: dict[str, Any] = {}  # what only the classes of `shown` have: a __getattr__ on all nodes would slow the sweep
 
 
 def shown(node: Any) -> Any:
@@ -230,6 +231,6 @@ def shown(node: Any) -> Any:
         name = node.name()
         found = _named.get((kind, name))
         if found is None:
-            found = _named[kind, name] = type(name, (kind,), {"__slots__": (), "__module__": kind.__module__})
+            found = _named[kind, name] = type(name, (kind,), {"__slots__": (), "__module__": kind.__module__, **SHOWN})
         node.__class__ = found
     return node

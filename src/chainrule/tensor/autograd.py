@@ -38,7 +38,7 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any, what: str, create: bool) -
         raise GraphError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
     roots = []
     for i, (out, given) in enumerate(zip(outputs, gradients, strict=True)):
-        if isinstance(out, GradientEdge):
+        if type(out) is GradientEdge:
             roots.append((place_of(out), _edge_seed(out, given, what, create)))
             continue
         if not isinstance(out, Tensor):
@@ -139,9 +139,12 @@ def backward(
     >>> x.grad
     tensor([3., 5.])
     """
-    outputs = (tensors,) if isinstance(tensors, (Tensor, GradientEdge)) else tuple(tensors)
-    if type(tensors) is not Tensor and any(_is_dual(x) for x in outputs):
-        outputs = tuple(_primal(x) for x in outputs)
+    if type(tensors) is Tensor:
+        outputs: tuple = (tensors,)
+    else:
+        outputs = (tensors,) if isinstance(tensors, (Tensor, GradientEdge)) else tuple(tensors)
+        if any(_is_dual(x) for x in outputs):
+            outputs = tuple(_primal(x) for x in outputs)
     roots = _seeds(outputs, grad_tensors if grad_tensors is not None else grad_variables, "backward", create_graph)
     wanted = None
     if inputs is not None:

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from ..core.errors import ArgumentError, GraphError
 from ..core.tape import Select, Spec, shown
-from ..core.value import Tensor, raw_dtype, raw_shape
+from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from ..core.writes import note_write
 from ..transforms.reverse import leading_to, sweep
 from .hooks import RemovableHandle, register_hook
@@ -148,13 +148,20 @@ class _Runs(threading.local):
 runs = _Runs()
 
 
-def run_sweep(roots: Sequence[tuple[Any, Any]], *, wanted: dict[int, Any] | None, **options: Any) -> tuple:
+def run_sweep(
+    roots: Sequence[tuple[Any, Any]],
+    *,
+    retain: bool,
+    create: bool,
+    wanted: dict[int, Any] | None,
+    lift: Callable[[Any, Any], Any] = wrap,
+) -> tuple:
     """The reverse sweep, noted as under way if hooks on several tensors may ask about it."""
     if not _Runs.watched:
-        return sweep(roots, wanted=wanted, **options)
+        return sweep(roots, retain=retain, create=create, wanted=wanted, lift=lift)
     runs.stack.append(Run(roots, wanted))
     try:
-        return sweep(roots, wanted=wanted, **options)
+        return sweep(roots, retain=retain, create=create, wanted=wanted, lift=lift)
     finally:
         runs.stack.pop()
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..core.eager import Packed
 from ..core.errors import GraphError
 from ..core.state import state
-from ..core.tape import Accumulate, NodeBase, Select, Spec, shown
+from ..core.tape import SHOWN, Accumulate, NodeBase, Select, Spec, shown
 from ..core.value import Tensor, wrap
 from ..transforms.reverse import call_node, freed
 
@@ -134,7 +134,7 @@ def install() -> None:
         kind.metadata = property(_metadata)  # type: ignore[attr-defined]
     Tensor.output_nr = property(_output_nr)  # type: ignore[attr-defined]
     NodeBase.__call__ = call_node  # type: ignore[attr-defined]
-    NodeBase.__getattr__ = _saved_value  # type: ignore[attr-defined]
+    SHOWN["__getattr__"] = _saved_value
     Accumulate.variable = property(lambda self: self.owner())  # type: ignore[attr-defined]
 
 
