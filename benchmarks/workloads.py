@@ -160,6 +160,23 @@ def hessian(T):
     return lambda: h(x).sum()
 
 
+def nested(T):
+    """A gradient through 50 steps of a particle, each of which takes the gradient of its potential."""
+    start, wall = (T.tensor(v, dtype=T.float64) for v in ([0.0, 8.0], [[10.0, 0.0], [10.0, 10.0]]))
+
+    def landing(w):
+        def potential(x):
+            return (x - wall * w).square().sum(1, keepdim=True).rsqrt().sum()
+
+        x, v, force = start, w * start, T.func.grad(potential)
+        for _ in range(50):
+            x, v = x + v * 0.1, v - force(x) * 0.1
+        return (x * x).sum()
+
+    slope, w = T.func.grad(landing), T.tensor(0.5, dtype=T.float64)
+    return lambda: slope(w)
+
+
 WORKLOADS = {
     f.__name__: f
     for f in (
@@ -172,5 +189,6 @@ WORKLOADS = {
         lstm,
         elementwise,
         hessian,
+        nested,
     )
 }

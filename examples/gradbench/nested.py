@@ -70,13 +70,13 @@ def particle(outer, inner):
 
         def potential(x):
             d = x - charges
-            return (d * d).sum(dim=1).rsqrt().sum()
+            return d.square().sum(dim=1, keepdim=True).rsqrt().sum()
 
         x, v, dt = _t([0.0, 8.0]), _t([0.75, 0.0]), 0.1
         force = DERIVATIVE[inner](potential)
         while True:
             new = x + v * dt
-            if new[1].item() <= 0:
+            if new.tolist()[1] <= 0:
                 hit = x - v * (x[1] / v[1])
                 return hit[0] * hit[0]
             x, v = new, v - force(x) * dt

@@ -188,9 +188,12 @@ def is_inexact(d: np.dtype) -> bool:
     return d.kind in "fc" or d.name == "bfloat16"
 
 
+_CATEGORIES = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+
+
 def category(d: np.dtype) -> int:
     """0 bool, 1 integer, 2 floating, 3 complex."""
-    return {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}.get(d.kind, 2)
+    return _CATEGORIES.get(d.kind, 2)
 
 
 def promote(a: np.dtype, b: np.dtype) -> np.dtype:

@@ -43,6 +43,8 @@ def bind(prim: Primitive, args: tuple, params: dict) -> Any:
             if edge is not None:
                 recorded = True
         elif isinstance(x, Tensor):
+            if len(args) == 1 and isinstance(x, Tracer) and not special.on and not prim.view:
+                return x._trace.process(prim, args, params)
             return bind_general(prim, args, params)
         else:
             raws.append(x)
@@ -432,10 +434,12 @@ def trace_of_floats(args: tuple) -> Any:
             continue
         while kind is not ndarray:
             if kind is not Tensor:
-                if not isinstance(x, Tensor):
-                    break
-                if isinstance(x, Tracer) and (top is None or x._trace.level > top.level):
-                    top = x._trace
+                trace = getattr(x, "_trace", None)
+                if trace is None:
+                    if not isinstance(x, Tensor):
+                        break
+                elif top is None or trace.level > top.level:
+                    top = trace
             x = x._data
             kind = type(x)
         found = getattr(x, "dtype", None)
@@ -556,7 +560,7 @@ def binary(prim: Primitive, promotes: str = "numeric") -> Callable:
                             note_cut(res, (first, second))
                         return res
                     if plans is None:
-                        plans = _plans(prim)
+                        plans = binary_plans(prim)
                     if shapes is None and (second is None or first is None):
                         res._node = node = new_object(Link2)
                         if second is None:
@@ -621,7 +625,7 @@ def product(prim: Primitive, general: Callable) -> Callable:
                 note_cut(res, (first, second))
             return res
         if plans is None:
-            plans = _plans(prim)
+            plans = binary_plans(prim)
         if first is not None and second is not None:
             keep_x, keep_y, keep_ans = plans[2]
             res._node = node = new_object(Pair)
@@ -659,7 +663,7 @@ def product(prim: Primitive, general: Callable) -> Callable:
     return op
 
 
-def _plans(prim: Primitive) -> tuple:
+def binary_plans(prim: Primitive) -> tuple:
     """What a binary primitive keeps, (x, y, ans), if only the first, only the second, or both need gradients."""
     plans = []
     for needs in ((True, False), (False, True), (True, True)):

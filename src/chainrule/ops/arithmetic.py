@@ -43,6 +43,12 @@ __all__ = [
 METHODS = tuple(n for n in __all__ if n not in ("rsub",))
 INPLACE = tuple(n for n in METHODS if n != "positive")
 
+
+def inverse(xp: Any, x: Any) -> Any:
+    """1 / x; of complex numbers as a quotient, which NumPy's reciprocal differs from at 0 and infinity."""
+    return xp.reciprocal(x) if x.dtype.kind == "f" else xp.true_divide(xp.ones((), x.dtype), x)
+
+
 add_p = elementwise(
     "add",
     lambda xp, x, y: xp.add(x, y),
@@ -93,7 +99,7 @@ square_p = elementwise(
 )
 reciprocal_p = elementwise(
     "reciprocal",
-    lambda xp, x: xp.true_divide(xp.ones((), x.dtype), x),
+    inverse,
     lambda g, ans, x: -mul0(mul0(g, ans), ans),
     notation="1 / {}",
     doc="1 / x, element by element.",

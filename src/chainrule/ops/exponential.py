@@ -11,6 +11,7 @@ from ..core.dtypes import default, is_inexact
 from ..core.eager import cast_to
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
+from .arithmetic import inverse
 from .kits import elementwise, function_of, opaque, pad_rank
 from .safe import div0, mul0
 
@@ -72,8 +73,8 @@ sqrt_p = elementwise(
 )
 rsqrt_p = elementwise(
     "rsqrt",
-    lambda xp, x: xp.true_divide(xp.ones((), x.dtype), xp.sqrt(x)),
-    lambda g, ans, x: mul0(mul0(mul0(g, ans), ans), ans) * -0.5,
+    lambda xp, x: inverse(xp, xp.sqrt(x)),
+    lambda g, ans, x: div0(mul0(g, ans), x) * -0.5,
     notation="1 / sqrt({})",
     doc="1 / sqrt(x).",
 )

@@ -43,7 +43,9 @@ def restore_dims(g: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims
 def canonical_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     """Sorted non-negative dims from None (all), an int or a sequence; repeated ones raise as in PyTorch."""
     if dim is None or (isinstance(dim, (tuple, list)) and len(dim) == 0):
-        return tuple(range(ndim))
+        return ALL_AXES[ndim]
+    if type(dim) is int:
+        return (canonical_dim(dim, ndim),) if ndim else ()
     if not isinstance(dim, (int, np.integer, tuple, list)):
         raise ArgumentTypeError(f"argument 'dim' must be an int, a tuple of ints or None, not {type(dim).__name__}")
     given = (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)

@@ -27,8 +27,8 @@ def _finite(out: Any) -> bool:
     """Is every element finite? A huge finite one may count as not: then the long way gives the same result."""
     if type(out) is ndarray:
         if out.dtype is F64 or out.dtype is F32:
-            flat = out.ravel("K")
-            return bool(abs(flat.dot(flat)) < INF)  # the sum of squares, in one pass
+            flat = out if out.ndim == 1 else out.ravel("K")
+            return abs(flat.dot(flat)) < INF  # the sum of squares, in one pass
         return bool(np.isfinite(out).all())
     return bool(abs(out) < INF)
 

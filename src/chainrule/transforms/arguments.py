@@ -97,6 +97,9 @@ class Chosen:
         self.function = function
         self.args = tuple([as_tensors(a) for a in args])
         self.kwargs = {k: as_tensors(v) for k, v in kwargs.items()} if kwargs else kwargs
+        if type(argnums) is int and 0 <= argnums < len(args):
+            self.single, self.keys, self.values = True, [argnums], [self.args[argnums]]
+            return
         self.single = not isinstance(argnums, (tuple, list))
         wanted: Sequence = (argnums,) if self.single else tuple(argnums)
         if not wanted:

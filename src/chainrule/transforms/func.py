@@ -29,7 +29,7 @@ from .arguments import (
 )
 from .forward import JVPTrace
 from .jacobian import hessian, hvp, jacfwd, jacrev
-from .tape import Tape, ones_like_raw, own_arrays, public, zeros_like_raw
+from .tape import Tape, one, own_arrays, public, zeros_like_raw
 from .vectorise import vmap
 
 __all__ = [
@@ -84,7 +84,7 @@ def _gradient(func: Callable, argnums: Any, has_aux: bool, args: tuple, kwargs: 
         )
     cts: list = [None] * len(values)
     if node is not None:
-        cts = tape.pull([(node, ones_like_raw(value))], retain=False)
+        cts = tape.pull([(node, one(raw_dtype(value)))], retain=False)
     cts = [zeros_like_raw(x) if c is None else c for c, x in zip(cts, values, strict=True)]
     return chosen.shaped(own_arrays(cts), spec), public(value), _aux_values(aux, tape.split) if has_aux else None
 

@@ -14,17 +14,20 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import F32, F64, is_inexact
-from ..core.eager import Packed, bind, conjugate_twin, maker
+from ..core.eager import Packed, binary_plans, bind, conjugate_twin, maker, scalars64
 from ..core.errors import TracedValueError
 from ..core.primitive import SPEC, VALUE, Primitive
 from ..core.provenance import describe as place
 from ..core.provenance import here, user_frame
-from ..core.state import next_seq, state
-from ..core.tape import Accumulate, Link1, Node, Pair, Select, Spec
+from ..core.state import next_seq, special, state
+from ..core.tape import Accumulate, Link1, Link2, Node, Pair, Select, Spec
 from ..core.value import Tensor, Trace, Tracer, new_object, raw_dtype, raw_shape, wrap
 from .reverse import sweep
 
 ndarray = np.ndarray
+ONE64 = np.ones(())
+ONE64.flags.writeable = False
+REFUSALS = (ValueError, TypeError, IndexError, OverflowError)  # how an implementation refuses its operands
 
 
 def below(x: Any) -> Any:
@@ -49,6 +52,11 @@ def zeros_like_raw(x: Any) -> Any:
 def ones_like_raw(x: Any) -> Any:
     """Ones of a value's shape and dtype, as a raw array."""
     return np.ones(raw_shape(x), raw_dtype(x))
+
+
+def one(dtype: np.dtype) -> Any:
+    """The cotangent of a scalar result: 1, as a raw array that is not to be written to."""
+    return ONE64 if dtype is F64 else np.ones((), dtype)
 
 
 def escaped(what: str, prim: Primitive) -> TracedValueError:
@@ -139,6 +147,14 @@ class TapeTrace(Level):
         """Apply a primitive to the lower values and record one node."""
         if not self.alive:
             raise escaped(self.name, prim)
+        if not special.on:
+            plans = prim._cache.get("plans")
+            if plans is None:
+                plans = prim._cache["plans"] = plans_of(prim)
+            if plans:
+                if len(plans) == 1:
+                    return self._one(prim, args[0], params, plans[0])
+                return self._two(prim, *args, plans)
         raws, edges, lifted, inner = [], [], False, None
         staging = state.stage is not None
         for a in args:
@@ -162,7 +178,7 @@ class TapeTrace(Level):
         if not lifted and plain:
             try:
                 ans = prim.impl(np, *raws, **params)
-            except (ValueError, TypeError, IndexError, OverflowError):
+            except REFUSALS:
                 ans = bind(prim, tuple(raws), params)  # raises the error that names the operation and the line
         elif self.outer or not enabled:
             if inner is not None and plain and not prim.view:
@@ -173,25 +189,158 @@ class TapeTrace(Level):
             ans = self.lower(prim, tuple(raws), params)
         recorded = enabled and edges.count(None) < len(edges)
         if prim.n_out == 1:
-            t = new_object(Taped)
-            t._trace = self
-            t._data = ans
-            t._node = None
-            if recorded and not prim.cut:
-                dtype = ans.dtype if type(ans) is ndarray else raw_dtype(ans)
-                if dtype is F64 or dtype is F32:
-                    t._node = make_node(prim, raws, edges, params, ans)
-                elif is_inexact(dtype):
-                    if prim.holomorphic and dtype.kind == "c":
-                        prim = conjugate_twin(prim)
-                    t._node = make_node(prim, raws, edges, params, ans)
-            return t
+            return self.lift(ans, self._node(prim, raws, edges, params, ans) if recorded and not prim.cut else None)
         if not recorded or not any([is_inexact(raw_dtype(a)) for a in ans]):
             return tuple([self.lift(a, None) for a in ans])
         if prim.holomorphic and raw_dtype(ans[0]).kind == "c":
             prim = conjugate_twin(prim)
         node = make_node(prim, raws, edges, params, tuple(ans))
         return tuple([self.lift(a, Select(node, i) if is_inexact(raw_dtype(a)) else None) for i, a in enumerate(ans)])
+
+    def _one(self, prim: Primitive, x: Any, params: dict, plan: tuple) -> Any:
+        """`process` for one operand while no mode is on: the same in less time."""
+        edge = None
+        kind = type(x)
+        if kind is Taped and x._trace is self:
+            edge = x._node
+            x = x._data
+            kind = type(x)
+        if kind is Taped and self.outer and not prim.view:
+            ans = x._trace.process(prim, (x,), params)
+        elif isinstance(x, Tensor):
+            ans = self.lower(prim, (x,), params)
+        else:
+            try:
+                ans = prim.impl(np, x, **params) if params else prim.impl(np, x)
+            except REFUSALS:
+                ans = bind(prim, (x,), params)  # raises the error that names the operation and the line
+        t = new_object(Taped)
+        t._trace = self
+        t._data = ans
+        t._node = None
+        if edge is None:
+            return t
+        bottom = _bottom(ans)
+        dtype = bottom.dtype
+        if dtype is not F64 and dtype is not F32:
+            t._node = self._node(prim, (x,), (edge,), params, ans)
+            return t
+        keep, keep_ans = plan
+        t._node = node = new_object(Link1)
+        node.x = x if keep == VALUE else Spec(_bottom(x).shape, dtype) if keep == SPEC else None
+        node.ans = ans if keep_ans else None
+        node.edge = edge
+        node.params = params
+        node.prim = prim
+        node.meta = None
+        node.seq = next_seq()
+        frame = user_frame(_getframe(3))
+        node.code = frame.f_code
+        node.lasti = frame.f_lasti
+        return t
+
+    def _two(self, prim: Primitive, x: Any, y: Any, plans: tuple) -> Any:
+        """`process` for arithmetic on two operands while no mode is on: the same in less time."""
+        first = second = inner = None
+        kind = type(x)
+        if kind is Taped and x._trace is self:
+            first = x._node
+            x = x._data
+            kind = type(x)
+        usual = True
+        if kind is Taped:
+            inner = x._trace
+        elif kind is Tensor and x._node is None:
+            x = x._data
+        elif isinstance(x, Tensor):
+            usual = False
+        kind = type(y)
+        if kind is Taped and y._trace is self:
+            second = y._node
+            y = y._data
+            kind = type(y)
+        if kind is Taped:
+            if inner is None or inner.level < y._trace.level:
+                inner = y._trace
+        elif kind is Tensor and y._node is None:
+            y = y._data
+        elif kind is float:
+            if inner is None and prim.fast is not None and x.dtype is F64:
+                y = scalars64.get(y, y)  # NumPy is quicker with a 0-d array than with a number
+        elif isinstance(y, Tensor):
+            usual = False
+        if inner is None and usual:
+            try:
+                ans = prim.impl(np, x, y)
+            except REFUSALS:
+                ans = bind(prim, (x, y), {})
+        elif usual and self.outer:
+            ans = inner.process(prim, (x, y), {})
+        else:
+            ans = self.lower(prim, (x, y), {})
+        t = new_object(Taped)
+        t._trace = self
+        t._data = ans
+        t._node = None
+        if first is None and second is None:
+            return t
+        bottom = ans if type(ans) is ndarray else _bottom(ans)
+        dtype = bottom.dtype
+        if dtype is not F64 and dtype is not F32:
+            t._node = self._node(prim, (x, y), (first, second), {}, ans)
+            return t
+        shape = bottom.shape
+        a = x.shape if type(x) is ndarray else _shape(x)
+        b = y.shape if type(y) is ndarray else _shape(y)
+        node: Any
+        if a == shape and b == shape and (first is None or second is None):
+            t._node = node = new_object(Link2)
+            node.index = 0 if second is None else 1
+            node.edge = first if second is None else second
+            keep_x, keep_y, keep_ans = plans[node.index]
+        else:
+            keep_x, keep_y, keep_ans = plans[0 if second is None else 1 if first is None else 2]
+            t._node = node = new_object(Pair)
+            node.first = first
+            node.second = second
+            node.shapes = None if a == shape and b == shape else (a, b)
+        node.x = x if keep_x else None
+        node.y = y if keep_y else None
+        node.ans = ans if keep_ans else None
+        node.prim = prim
+        node.meta = None
+        node.seq = next_seq()
+        frame = user_frame(_getframe(3))
+        node.code = frame.f_code
+        node.lasti = frame.f_lasti
+        return t
+
+    def _node(self, prim: Primitive, raws: Sequence, edges: Sequence, params: dict, ans: Any) -> Any:
+        """The node of a recorded operation with one result; None if its dtype has no derivatives."""
+        dtype = raw_dtype(ans)
+        if dtype is not F64 and dtype is not F32:
+            if not is_inexact(dtype):
+                return None
+            if prim.holomorphic and dtype.kind == "c":
+                prim = conjugate_twin(prim)
+        return make_node(prim, raws, edges, params, ans)
+
+
+def plans_of(prim: Primitive) -> tuple:
+    """What the short ways of recording keep of a primitive's operands; () if it is recorded the general way.
+
+    Of one operand: ((kind, ans),). Of two, by which of them need a cotangent: ((x, y, ans), ...) as `binary_plans`.
+    """
+    if prim.n_out != 1 or prim.joint is not None or prim.cut or prim.effect or None in prim.vjp:
+        return ()
+    if len(prim.vjp) == 1:
+        (kind,), keep_ans = prim.reads(1, (True,))
+        return ((kind, keep_ans),)
+    if len(prim.vjp) != 2 or not prim.undoes_broadcast:
+        return ()
+    if any([SPEC in prim.reads(2, needs)[0] for needs in ((True, False), (False, True), (True, True))]):
+        return ()
+    return binary_plans(prim)
 
 
 def make_node(prim: Primitive, raws: Sequence, edges: Sequence, params: dict, ans: Any) -> Any:
@@ -227,13 +376,16 @@ def make_node(prim: Primitive, raws: Sequence, edges: Sequence, params: dict, an
     return node
 
 
+def _bottom(x: Any) -> Any:
+    """The raw array under all levels of reverse mode, or else the value of another kind that is there."""
+    while type(x) is Taped:
+        x = x._data
+    return x
+
+
 def _shape(x: Any) -> tuple[int, ...]:
-    kind = type(x)
-    if kind is ndarray:
-        return x.shape
-    if kind is Taped:
-        return tuple(x.shape)
-    return () if kind is float or kind is int else raw_shape(x)
+    x = _bottom(x)
+    return x.shape if type(x) is ndarray else () if type(x) is float or type(x) is int else raw_shape(x)
 
 
 def _in_pairs(prim: Primitive) -> bool:
