@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import count
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -71,10 +72,18 @@ class Trace:
     """One running transformation. `process` gives the meaning of a primitive for this trace's tracers."""
 
     _levels = count(1)
+    name = "a transformation"
+    taken: list | None = None  # weak references to tensors that a write of this trace's values made into tracers
 
     def __init__(self) -> None:
         self.level = next(Trace._levels)
         self.alive = True
+
+    def took(self, target: Tensor) -> None:
+        """Note that a write has turned a tensor of the user's into a tracer of this trace."""
+        if self.taken is None:
+            self.taken = []
+        self.taken.append(ref(target))
 
     def process(self, prim: Any, args: tuple, params: dict) -> Any:
         raise NotImplementedError  # abstract
@@ -94,6 +103,16 @@ class Tracer(Tensor):
     __slots__ = ()
 
     _trace: Trace
+
+
+def traces(x: Any) -> list[Trace]:
+    """The running transformations that a value belongs to, the innermost first."""
+    found = []
+    while isinstance(x, Tensor):
+        if isinstance(x, Tracer):
+            found.append(x._trace)
+        x = x._data
+    return found
 
 
 def wrap(data: Any, node: Any = None) -> Tensor:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.errors import ArgumentError, DTypeError, ShapeError, TracedValueError
 from ..core.state import state
 from ..core.tape import Spec
-from ..core.value import raw_dtype, raw_shape
+from ..core.value import raw_dtype, raw_shape, traces
 from .distance import p_norm
 from .exponential import rsqrt
 from .kits import add_terms, opaque, shown_as
@@ -160,6 +160,13 @@ def _check_channels(name: str, size: tuple, **given: Any) -> None:
 
 def _update(running: Any, new: Any, momentum: float) -> None:
     """running = (1 - momentum) running + momentum new, in place and unrecorded."""
+    outer = traces(running)
+    if any([trace.name == "vmap" and trace not in outer for trace in traces(new)]):
+        raise TracedValueError(
+            "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in "
+            "place, were not batched: vmap cannot write one statistic for many examples. Use a module without running "
+            "statistics (GroupNorm, or track_running_stats=False), or call .eval() before."
+        )
     before = state.grad_enabled
     state.set_grad(False)
     try:

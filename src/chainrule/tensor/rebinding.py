@@ -52,6 +52,9 @@ KEPT = ("_base", "_replay", "_views", "_alias", "_view_kind", "_rebinds", "_labe
 
 def become(target: Tensor, result: Tensor, keep_node: bool = False) -> None:
     """Let the object `target` stand for `result`: payload, node, and if need be the kind of value."""
+    trace = getattr(result, "_trace", None)
+    if trace is not None and trace is not getattr(target, "_trace", None):
+        trace.took(target)
     if type(target) is not type(result) and (isinstance(target, Tracer) or isinstance(result, Tracer)):
         kept = {k: v for k, v in target.__dict__.items() if k in KEPT}
         target.__class__ = type(result)

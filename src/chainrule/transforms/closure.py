@@ -16,7 +16,7 @@ from ..core.pytree import tree_flatten
 from ..core.state import state
 from ..core.value import Tensor, Tracer, new_object, raw_dtype, raw_shape
 from .arguments import NUMBERS, as_tensors, lower_value
-from .tape import Level, _size, below, escaped, public
+from .tape import TRACER_FIELDS, Level, _size, below, escaped, public
 
 __all__ = ["Converted", "convert"]
 
@@ -123,7 +123,7 @@ def _snapshot(x: Tensor) -> Tensor:
     """The present value of a tensor, whatever is written to it later."""
     twin = new_object(type(x))
     twin._data, twin._node = x._data, x._node
-    for name in ("_trace", "_tangent", "_slot"):  # what tracers hold beside it
+    for name in TRACER_FIELDS:
         if name in x.__dict__:
             twin.__dict__[name] = x.__dict__[name]
     return twin

@@ -26,6 +26,7 @@ class JVPTrace(Level):
     """Forward mode at one level: values and tangents are computed one level down."""
 
     name = "jvp"
+    frees = True
 
     def dual(self, primal: Any, tangent: Any) -> Dual:
         """A value of this trace from a lower value and its tangent (None for zero)."""
@@ -38,6 +39,7 @@ class JVPTrace(Level):
 
     def split(self, out: Any) -> tuple[Any, Any]:
         """(lower value, tangent or None) of an output."""
+        out = self.traced(out)
         if type(out) is Dual and out._trace is self:
             return out._data, out._tangent
         return below(out), None

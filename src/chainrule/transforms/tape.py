@@ -27,6 +27,7 @@ from .reverse import sweep
 ndarray = np.ndarray
 ONE64 = np.ones(())
 ONE64.flags.writeable = False
+TRACER_FIELDS = ("_trace", "_tangent", "_slot")  # what tracers hold beside a tensor's own fields
 REFUSALS = (ValueError, TypeError, IndexError, OverflowError)  # how an implementation refuses its operands
 
 
@@ -76,9 +77,11 @@ class Level(Trace):
     concerns only what encloses it: lower values are computed under the recording mode of the caller.
     """
 
-    name = "a transformation"
     transparent = True  # concrete values may be looked at, by Python's if and print
     forgiving = False
+
+    frees = False  # do tensors outside that were written to go back one level when the trace ends?
+    lowered: dict | None = None  # id -> (object, its value as a tracer), of tensors freed from this trace
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,6 +95,36 @@ class Level(Trace):
     def __exit__(self, *exc: object) -> None:
         state.set_grad(self.outer)
         self.alive = False
+        if self.taken is not None and self.frees:
+            self.free_taken()
+
+    def free_taken(self) -> None:
+        """Let tensors that the function wrote traced values into, and that outlive it, hold the values one level down.
+
+        So a module's running statistics, or an outer buffer, end up with what was written, as without the
+        transformation. What the function returns is still known by its traced value: see `traced`.
+        """
+        self.lowered = {}
+        for t in [r() for r in self.taken or ()]:
+            if t is None or not isinstance(t, Tracer) or t._trace is not self:
+                continue
+            twin = new_object(type(t))
+            twin.__dict__.update(t.__dict__)
+            twin._data, twin._node = t._data, t._node
+            self.lowered[id(t)] = t, twin
+            value = t._data if isinstance(t._data, Tensor) else wrap(t._data)
+            for name in TRACER_FIELDS:
+                t.__dict__.pop(name, None)
+                if name in value.__dict__:
+                    t.__dict__[name] = value.__dict__[name]
+            t.__class__ = type(value)
+            t._data, t._node = value._data, value._node
+            if isinstance(t, Tracer):
+                t._trace.took(t)
+
+    def traced(self, out: Any) -> Any:
+        """A result of the function as the tracer that it was inside."""
+        return out if self.lowered is None or id(out) not in self.lowered else self.lowered[id(out)][1]
 
     def lower(self, prim: Primitive, args: tuple, params: dict) -> Any:
         """Apply the primitive one level down, under the caller's recording mode."""
@@ -126,6 +159,7 @@ class TapeTrace(Level):
     """Reverse mode at one level."""
 
     name = "grad or vjp"
+    frees = True
 
     def leaf(self, value: Any) -> Taped:
         """An input to differentiate by."""
@@ -466,6 +500,7 @@ class Tape:
 
     def split(self, out: Any) -> tuple[Any, Any]:
         """(lower value, node or None) of an output."""
+        out = self.trace.traced(out)
         if type(out) is Taped and out._trace is self.trace:
             return out._data, out._node
         return below(out), None
