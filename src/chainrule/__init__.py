@@ -7,13 +7,14 @@
 tensor([2., 4.])
 
 The public names are those of the families of operations below (each module's `__all__`), of tensor/ and core/, and the
-namespaces at the end, which are imported when first used.
+namespaces at the end. Namespaces, and families that few programs need, are imported when first used.
 """
 
 # ruff: noqa: F403, I001 (families are star-imported by their __all__, and order matters where names hide Python's)
 import warnings as _warnings
 from importlib import import_module as _import_module
 from math import e, inf, nan, pi
+from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
 
 from . import autograd
 from .core.dtypes import (
@@ -41,56 +42,24 @@ from .core.dtypes import (
     uint64,
 )
 from .core.value import Tensor
-from .ops.activations import *
-from .ops.adaptive_pooling import *
 from .ops.arithmetic import *
-from .ops.attention import *
 from .ops.bitwise import *
-from .ops.calculus import *
-from .ops.classification_losses import *
-from .ops.clipped_activations import *
 from .ops.comparison import *
 from .ops.complex import *
 from .ops.contraction import *
-from .ops.convolution import *
-from .ops.copies import *
-from .ops.ctc import *
-from .ops.diagonal import *
-from .ops.distance import *
-from .ops.dropout import *
-from .ops.embedding import *
 from .ops.exponential import *
 from .ops.extrema import *
-from .ops.histograms import *
 from .ops.hyperbolic import *
 from .ops.indexing import *
-from .ops.index_reduce import *
 from .ops.joining import *
-from .ops.losses import *
-from .ops.low_rank import *
 from .ops.masks import *
-from .ops.matrix import *
-from .ops.normalization import *
-from .ops.padding import *
-from .ops.patches import *
-from .ops.pooling import *
-from .ops.products import *
-from .ops.quantiles import *
 from .ops.random import *
-from .ops.rearrange import *
 from .ops.reductions import *
-from .ops.resampling import *
 from .ops.rounding import *
-from .ops.scans import *
 from .ops.scatter import *
 from .ops.shape import *
-from .ops.softmax import *
-from .ops.sorting import *
-from .ops.special import *
-from .ops.statistics import *
 from .ops.trigonometric import *
 from .ops.views import *
-from .ops.windows import *
 from .ops.arithmetic import add_op as _add, div_op as _div, neg_op as _neg, sub_op as _sub
 from .tensor.attributes import Size, device
 from .tensor.creation import *
@@ -106,7 +75,6 @@ from .tensor.devices import (
     use_deterministic_algorithms,
 )
 from .tensor.layouts import *
-from .tensor.layouts import *
 from .tensor.legacy import *
 from .tensor.modes import (
     enable_grad,
@@ -116,12 +84,40 @@ from .tensor.modes import (
     no_grad,
     set_grad_enabled,
 )
-from .tensor.older import *
 from .tensor.printing import get_printoptions, printoptions, set_printoptions
 from .tensor.random import fork_rng
 from .tensor.settings import *
 from .tensor.sizes import *
 from .tensor.storage import as_strided_, resize_as_
+
+if _TYPE_CHECKING:  # families that are imported when one of their names is first used: ops/later.py
+    from .ops.activations import *
+    from .ops.adaptive_pooling import *
+    from .ops.calculus import *
+    from .ops.clipped_activations import *
+    from .ops.convolution import *
+    from .ops.copies import *
+    from .ops.ctc import *
+    from .ops.diagonal import *
+    from .ops.distance import *
+    from .ops.embedding import *
+    from .ops.histograms import *
+    from .ops.index_reduce import *
+    from .ops.low_rank import *
+    from .ops.matrix import *
+    from .ops.normalization import *
+    from .ops.patches import *
+    from .ops.pooling import *
+    from .ops.products import *
+    from .ops.quantiles import *
+    from .ops.rearrange import *
+    from .ops.scans import *
+    from .ops.softmax import *
+    from .ops.sorting import *
+    from .ops.special import *
+    from .ops.statistics import *
+    from .ops.windows import *
+    from .tensor.older import *
 
 from .core.memory import keep_freed_memory as _keep_freed_memory
 from . import doors as _doors
@@ -140,6 +136,7 @@ from .tensor import sizes as _sizes
 from .tensor import storage as _storage
 
 _methods.attach_families()
+_methods.attach_later()
 _operators.attach_operators(globals(), {"add": _add, "sub": _sub, "div": _div, "neg": _neg})
 for _part in (
     *(_inplace, _hooks, _autograd, _creation, _conversion, _random, _printing, _doors, _layouts, _sizes, _storage),
@@ -172,7 +169,11 @@ _LAZY = {
 _RENAMED = {"where_made": "where"}
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> _Any:
+    family = _methods.family_of(name)
+    if family is not None:
+        _methods.load(family)
+        return globals()[name]
     if name in _NAMESPACES:
         return _import_module(f".{name}", __name__)
     if name in _LAZY:
@@ -180,3 +181,10 @@ def __getattr__(name: str) -> object:
     from .core.absent import instead
 
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{instead(name)}")
+
+
+def __dir__() -> list:
+    from .ops.later import LATER
+
+    later = [name for names, _ in LATER.values() for name in names.split()]
+    return sorted({*globals(), *later, *_NAMESPACES, *_LAZY})

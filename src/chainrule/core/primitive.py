@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
@@ -15,9 +14,8 @@ VALUE, SPEC, UNREAD = 2, 1, 0  # what a rule needs of an argument: its value, on
 _SPEC_ATTRIBUTES = {"shape", "dtype", "ndim"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Primitive:
-    """Everything the system knows about one operation.
+    """Everything the system knows about one operation; a constant once made.
 
     Arrays are positional, metadata are keywords (hashable). Rules are ordinary array code over operators and ops, so
     that they evaluate, record, push tangents, vectorise, stage and spell themselves.
@@ -29,30 +27,65 @@ class Primitive:
     vjp: tuple[Callable | None, ...]  # vjp[i](ct, ans, *args, **params) -> cotangent of args[i]; None: no derivative
     jvp: Callable | None  # (prim, tangents, ans, *args, **params) -> tangent of ans; a tangent may be None (zero)
     batch: Callable | None  # (prim, args, is_batched, **params) -> ans; the batch dimension is 0, in and out
-    lower: Callable | None = None  # (builder, *operands, **params) -> operand
-    joint: Callable | None = None  # instead of vjp: (cts, ans, args, needs, **params) -> cotangents (None: zero)
-    keeps: tuple[Any, ...] = ()  # with joint: what it reads, argument numbers and "ans"; "all" arguments if variadic
-    n_out: int = 1  # number of results; 0: as many as the answer's tuple has
-    kind: str = "opaque"  # elementwise | linear | bilinear | opaque
-    notation: str | Callable = ""  # text of an application, such as "{} + {}"
-    doc: str = ""
-    backward_name: str | Callable = ""  # PyTorch's name of its node, such as "AddBackward0", or params -> that
-    holomorphic: bool = False  # complex cotangents need conj(rule(conj(ct)))
-    view: bool = False  # the result shares memory with its first argument
-    cut: bool = False  # the result is a constant to every derivative (stop_gradient)
-    effect: str = ""  # "random": draws from a generator; such calls are never merged or dropped
-    undoes_broadcast: bool = False  # rules may return cotangents of the broadcast shape
-    fast: Callable | None = None  # the elementwise NumPy ufunc, for the eager hot path
-    out_dtype: str = "same"  # elementwise: same | bool | real
-    _cache: dict = field(default_factory=dict)
+    lower: Callable | None  # (builder, *operands, **params) -> operand
+    joint: Callable | None  # instead of vjp: (cts, ans, args, needs, **params) -> cotangents (None: zero)
+    keeps: tuple[Any, ...]  # with joint: what it reads, argument numbers and "ans"; "all" arguments if variadic
+    n_out: int  # number of results; 0: as many as the answer's tuple has
+    kind: str  # elementwise | linear | bilinear | opaque
+    notation: str | Callable  # text of an application, such as "{} + {}"
+    doc: str
+    backward_name: str | Callable  # PyTorch's name of its node, such as "AddBackward0", or params -> that
+    holomorphic: bool  # complex cotangents need conj(rule(conj(ct)))
+    view: bool  # the result shares memory with its first argument
+    cut: bool  # the result is a constant to every derivative (stop_gradient)
+    effect: str  # "random": draws from a generator; such calls are never merged or dropped
+    undoes_broadcast: bool  # rules may return cotangents of the broadcast shape
+    fast: Callable | None  # the elementwise NumPy ufunc, for the eager hot path
+    out_dtype: str  # elementwise: same | bool | real
+    _cache: dict
 
-    def __post_init__(self) -> None:
-        if self.name in PRIMITIVES:
-            raise ValueError(f"primitive {self.name!r} is registered twice")
-        PRIMITIVES[self.name] = self
-        if not self.backward_name:
-            pretty = "".join(word.capitalize() for word in self.name.split("_"))
-            object.__setattr__(self, "backward_name", f"{pretty}Backward0")
+    # By hand, for a dataclass would take a millisecond of every import.
+    __slots__ = (
+        "_cache", "aval", "backward_name", "batch", "cut", "doc", "effect", "fast", "holomorphic", "impl", "joint",
+        "jvp", "keeps", "kind", "lower", "n_out", "name", "notation", "out_dtype", "undoes_broadcast", "view", "vjp",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        impl: Callable,
+        aval: Callable,
+        vjp: tuple[Callable | None, ...],
+        jvp: Callable | None,
+        batch: Callable | None,
+        lower: Callable | None = None,
+        joint: Callable | None = None,
+        keeps: tuple[Any, ...] = (),
+        n_out: int = 1,
+        kind: str = "opaque",
+        notation: str | Callable = "",
+        doc: str = "",
+        backward_name: str | Callable = "",
+        holomorphic: bool = False,
+        view: bool = False,
+        cut: bool = False,
+        effect: str = "",
+        undoes_broadcast: bool = False,
+        fast: Callable | None = None,
+        out_dtype: str = "same",
+    ) -> None:
+        if name in PRIMITIVES:
+            raise ValueError(f"primitive {name!r} is registered twice")
+        if not backward_name:
+            pretty = "".join(word.capitalize() for word in name.split("_"))
+            backward_name = f"{pretty}Backward0"
+        given = locals()
+        for field in Primitive.__slots__:
+            object.__setattr__(self, field, given[field] if field != "_cache" else {})
+        PRIMITIVES[name] = self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"cannot assign to {name!r}: a primitive is a constant once made")
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         return _bind(self, args, params)

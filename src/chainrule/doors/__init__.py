@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..core.value import Tensor
-from . import interop, pickling, ufuncs
-from .functions import array_function
+from . import interop, pickling
+
+
+def array_ufunc(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """NumPy's protocol for ufuncs; imports the doors when first used."""
+    from . import ufuncs
+
+    Tensor.__array_ufunc__ = ufuncs.array_ufunc  # type: ignore[attr-defined]
+    return ufuncs.array_ufunc(self, *args, **kwargs)
+
+
+def array_function(self: Tensor, *args: Any) -> Any:
+    """NumPy's protocol for functions; imports the doors when first used."""
+    from . import functions
+
+    Tensor.__array_function__ = functions.array_function  # type: ignore[attr-defined]
+    return functions.array_function(self, *args)
 
 
 def install() -> None:
     """Attach the protocols to Tensor."""
     for name, function in (
-        ("__array_ufunc__", ufuncs.array_ufunc),
+        ("__array_ufunc__", array_ufunc),
         ("__array_function__", array_function),
         ("__array__", interop.array),
         ("__dlpack__", interop.dlpack),

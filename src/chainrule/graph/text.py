@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import PRIMITIVES
+from ..tensor.methods import load_all
 from .forms import FORMS
 from .ir import Equation, Graph, GraphFormatError, Variable
 
@@ -124,6 +125,8 @@ def _parse_equation(line: str, names: dict[str, Variable]) -> Equation:
     if not sep or match is None:
         raise GraphFormatError(f"not an equation: {line}")
     name, inside = match.groups()
+    if name not in PRIMITIVES and name not in FORMS:
+        load_all()
     prim = PRIMITIVES.get(name) or FORMS.get(name)
     if prim is None:
         raise GraphFormatError(f"unknown primitive {name!r} in: {line}")

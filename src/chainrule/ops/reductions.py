@@ -345,7 +345,7 @@ def nansum(
     A tensor of any shape and a real dtype; integers sum to int64.
 
     >>> import chainrule as cr
-    >>> cr.nansum(cr.tensor([1., float("nan"), 2.]))
+    >>> cr.nansum(cr.tensor([1., cr.nan, 2.]))
     tensor(3.)
     """
     if dtype is not None:

@@ -8,7 +8,6 @@ from functools import wraps
 from typing import Any
 
 from ..core.eager import write_out
-from ..ops.linalg_basic import finish_outs
 
 NAMES = (
     "nan_to_num conj_physical msort diag float_power ldexp kron argmax argmin nansum nanmean median nanmedian mode "
@@ -27,8 +26,13 @@ def with_out(function: Callable) -> Callable:
         found = function(*args, **kwargs)
         if out is None:
             return found
-        return finish_outs(out, found) if isinstance(found, tuple) else write_out(out, found)
+        if not isinstance(found, tuple):
+            return write_out(out, found)
+        from ..ops.linalg_basic import finish_outs
 
+        return finish_outs(out, found)
+
+    op.__module__ = __package__.partition(".")[0]  # where pickle finds it
     known = inspect.signature(function)
     keyword = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Any")
     op.__signature__ = known.replace(parameters=[*known.parameters.values(), keyword])  # type: ignore[attr-defined]
@@ -36,6 +40,7 @@ def with_out(function: Callable) -> Callable:
 
 
 def attach(namespace: dict[str, Any]) -> None:
-    """Give the functions of these names in a namespace the argument."""
+    """Give the functions of these names that are in a namespace the argument."""
     for name in NAMES.split():
-        namespace[name] = with_out(namespace[name])
+        if name in namespace:
+            namespace[name] = with_out(namespace[name])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +17,7 @@ from ..core.value import InferenceTensor, Tensor, Tracer, raw_shape
 __all__ = ["get_printoptions", "printoptions", "set_printoptions"]
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What set_printoptions sets."""
 
     precision: int = 4
@@ -65,8 +63,8 @@ def set_printoptions(
             raise ArgumentError(f"profile must be 'default', 'short' or 'full', got {profile!r}")
         found = _PROFILES[profile]
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
-    found = replace(found, **{k: v for k, v in given.items() if v is not None})
-    _Current.options = replace(found, sci_mode=sci_mode)
+    found = found._replace(**{k: v for k, v in given.items() if v is not None})
+    _Current.options = found._replace(sci_mode=sci_mode)
 
 
 def get_printoptions() -> dict[str, Any]:
@@ -76,7 +74,7 @@ def get_printoptions() -> dict[str, Any]:
     >>> cr.get_printoptions()["precision"]
     4
     """
-    return {f.name: getattr(_Current.options, f.name) for f in fields(Options)}
+    return _Current.options._asdict()
 
 
 @contextmanager

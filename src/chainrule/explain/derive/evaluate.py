@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.primitive import PRIMITIVES
+from ...tensor.methods import load_all
 from .expr import Expr
 
 _NAMES = {"logsigmoid": "log_sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan"}
@@ -114,4 +115,7 @@ def _function(name: str, xs: list[np.ndarray]) -> Any:
         return y if name == "softmax" else np.log(y)
     if name in _OWN:
         return _OWN[name](*xs)
-    return PRIMITIVES[_NAMES.get(name, name)].impl(np, *xs)
+    name = _NAMES.get(name, name)
+    if name not in PRIMITIVES:
+        load_all()
+    return PRIMITIVES[name].impl(np, *xs)

@@ -137,6 +137,12 @@ def load(
     Raises:
         SerializationError: the file is cut short, damaged, hostile, of another kind, or holds more than plain data.
         OSError: the file cannot be read.
+
+    >>> import chainrule as cr, io
+    >>> file = io.BytesIO()
+    >>> cr.save([cr.arange(3)], file)
+    >>> cr.load(io.BytesIO(file.getvalue()))
+    [tensor([0, 1, 2])]
     """
     _check_location(map_location)
     if weights_only and allow_pickle:
