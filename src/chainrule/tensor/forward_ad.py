@@ -9,7 +9,7 @@ from ..core.errors import ArgumentError, GraphError
 from ..core.value import Tensor, raw_dtype, raw_shape
 from ..transforms.arguments import fit
 from ..transforms.forward import Dual, JVPTrace
-from ..transforms.tape import below, public
+from ..transforms.level import below, public
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
 

@@ -13,7 +13,8 @@ from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from ..transforms.batch import Batched, BatchTrace, to_front
 from ..transforms.calls import VJPCall, attach, edge_of, public_leaf, top_trace, value_at
 from ..transforms.forward import JVPTrace
-from ..transforms.tape import Tape, TapeTrace, below, public, zeros_like_raw
+from ..transforms.level import below, public, zeros_like_raw
+from ..transforms.tape import Tape, TapeTrace
 from .function import Function, FunctionCtx, rule_of, run, separate_context, with_defaults
 
 

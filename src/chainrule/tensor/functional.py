@@ -54,7 +54,8 @@ def _checked(func: Callable, given: tuple, what: str, strict: bool, second: bool
     if not strict:
         return
     from ..transforms.arguments import flatten
-    from ..transforms.tape import Tape, below, ones_like_raw
+    from ..transforms.level import below, ones_like_raw
+    from ..transforms.tape import Tape
 
     function = F.grad(lambda *xs: func(*xs), tuple(range(len(given)))) if second else func
     values = [below(wrap(x._data) if type(x) is Tensor else x) for x in given]

@@ -12,7 +12,7 @@ from ..core.dtypes import default, is_inexact
 from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, FunctionError, IntegerInputError, ShapeError
 from ..core.pytree import LEAF, TreeSpec, tree_flatten, tree_map
 from ..core.value import Tensor, Tracer, raw_dtype, raw_shape, wrap
-from .tape import below
+from .level import below
 
 NUMBERS = (bool, int, float, complex)
 

@@ -15,7 +15,7 @@ from ..core.primitive import Primitive
 from ..core.provenance import describe, here
 from ..core.state import state
 from ..core.value import Tensor, Tracer, new_object, raw_shape
-from .tape import Level, _size, below, escaped
+from .level import Level, below, escaped, size_of
 
 RANDOMNESS = ("error", "same", "different")
 
@@ -25,7 +25,7 @@ class Batched(Tracer):
 
     __slots__ = ()
 
-    shape = property(lambda self: _size(self._data.shape[1:]))  # type: ignore[assignment]
+    shape = property(lambda self: size_of(self._data.shape[1:]))  # type: ignore[assignment]
     ndim = property(lambda self: len(self._data.shape) - 1)  # type: ignore[assignment]
 
     def dim(self) -> int:
@@ -153,7 +153,7 @@ def pile(values: list) -> Any:
 
 
 def _tensor(x: Any) -> Any:
-    from .tape import public
+    from .level import public
 
     return public(x)
 

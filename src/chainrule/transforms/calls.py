@@ -20,7 +20,8 @@ from ..core.tape import Accumulate, Node, Select, Spec
 from ..core.value import Tensor, Tracer, new_object, raw_dtype, raw_shape, wrap
 from .batch import Batched, BatchTrace
 from .forward import JVPTrace
-from .tape import Tape, TapeTrace, below, public, zeros_like_raw
+from .level import below, public, zeros_like_raw
+from .tape import Tape, TapeTrace
 
 __all__ = ["Call", "JVPCall", "Rule", "VJPCall", "attach", "check_closure", "over_batch", "top_trace"]
 

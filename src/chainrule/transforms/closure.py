@@ -16,7 +16,7 @@ from ..core.pytree import tree_flatten
 from ..core.state import state
 from ..core.value import Tensor, Tracer, new_object, raw_dtype, raw_shape
 from .arguments import NUMBERS, as_tensors, lower_value
-from .tape import TRACER_FIELDS, Level, _size, below, escaped, public
+from .level import TRACER_FIELDS, Level, below, escaped, public, size_of
 
 __all__ = ["Converted", "convert"]
 
@@ -26,7 +26,7 @@ class Noted(Tracer):
 
     __slots__ = ()
 
-    shape = property(lambda self: _size(self._data.shape))  # type: ignore[assignment]
+    shape = property(lambda self: size_of(self._data.shape))  # type: ignore[assignment]
 
 
 class Equation(NamedTuple):

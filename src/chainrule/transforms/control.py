@@ -21,8 +21,8 @@ from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .arguments import NUMBERS, as_tensors, lower_value, name_of
 from .batch import Batched, pile
 from .control_staged import as_equations, is_symbolic, staged_cond, staged_scan, staged_while, tensors_of
+from .level import public
 from .remat import rematerialised
-from .tape import public
 
 __all__ = ["cond", "fori_loop", "map", "scan", "while_loop"]
 

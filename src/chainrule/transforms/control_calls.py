@@ -32,7 +32,7 @@ from .control_trees import (
     whole_value,
 )
 from .forward import JVPTrace
-from .tape import below, public, zeros_like_raw
+from .level import below, public, zeros_like_raw
 
 __all__ = ["CondCall", "ScanCall"]
 

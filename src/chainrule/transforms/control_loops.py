@@ -31,7 +31,7 @@ from .control_trees import (
     whole_value,
 )
 from .forward import JVPTrace
-from .tape import public, zeros_like_raw
+from .level import public, zeros_like_raw
 
 __all__ = ["LoopCall"]
 

@@ -18,7 +18,7 @@ from ..core.value import Tensor, raw_dtype, raw_shape
 from .batch import Batched, BatchTrace
 from .calls import Call, run_on_batches, top_trace, value_at
 from .func import jvp, vjp
-from .tape import below, public, zeros_like_raw
+from .level import below, public, zeros_like_raw
 
 __all__ = [
     "FormCall", "added", "alive", "cut", "donated", "donor_of", "filled", "flags_of", "handed", "live", "on_batches",

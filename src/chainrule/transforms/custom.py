@@ -18,7 +18,7 @@ from ..core.pytree import TreeSpec, tree_flatten
 from ..core.value import Tensor, raw_shape
 from .arguments import NUMBERS, as_tensors, flatten, name_of
 from .calls import Call, JVPCall, VJPCall, public_leaf
-from .tape import public
+from .level import public
 
 __all__ = ["custom_jvp", "custom_vjp"]
 

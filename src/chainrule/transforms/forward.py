@@ -11,7 +11,8 @@ from ..core.primitive import Primitive
 from ..core.provenance import describe, here
 from ..core.state import state
 from ..core.value import Tensor, Tracer, new_object, raw_dtype, raw_shape
-from .tape import Level, Tape, _size, below, escaped, public, zeros_like_raw
+from .level import Level, below, escaped, public, size_of, zeros_like_raw
+from .tape import Tape
 
 
 class Dual(Tracer):
@@ -19,7 +20,7 @@ class Dual(Tracer):
 
     __slots__ = ()
 
-    shape = property(lambda self: _size(self._data.shape))  # type: ignore[assignment]
+    shape = property(lambda self: size_of(self._data.shape))  # type: ignore[assignment]
 
 
 class JVPTrace(Level):

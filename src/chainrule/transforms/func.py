@@ -29,7 +29,8 @@ from .arguments import (
 )
 from .forward import JVPTrace
 from .jacobian import hessian, hvp, jacfwd, jacrev
-from .tape import Tape, one, own_arrays, public, zeros_like_raw
+from .level import public, zeros_like_raw
+from .tape import Tape, one, own_arrays
 from .vectorise import vmap
 
 __all__ = [

@@ -22,7 +22,7 @@ from .closure import convert
 from .func import jvp, linear_run, vjp
 from .implicit_calls import Linear, RootCall, SolveCall, concrete, dense_solve, vector_of
 from .implicit_staged import iterate, newton
-from .tape import public, zeros_like_raw
+from .level import public, zeros_like_raw
 
 __all__ = ["custom_linear_solve", "fixed_point", "root"]
 

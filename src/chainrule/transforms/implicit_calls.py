@@ -16,7 +16,7 @@ from .calls import Call, attach, over_batch, top_trace, value_at
 from .forward import JVPTrace
 from .func import jvp, vjp
 from .implicit_staged import row_by_row, solve_dense
-from .tape import below, public, zeros_like_raw
+from .level import below, public, zeros_like_raw
 
 __all__ = ["Linear", "RootCall", "SolveCall", "concrete", "dense_solve"]
 

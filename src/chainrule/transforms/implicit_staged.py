@@ -15,7 +15,7 @@ from ..core.value import raw_dtype, raw_shape
 from .batch import BatchTrace
 from .control import scan, while_loop
 from .func import jvp
-from .tape import public
+from .level import public
 
 __all__ = ["iterate", "newton", "row_by_row", "solve_dense"]
 

@@ -15,7 +15,8 @@ from ..core.value import Tensor, raw_dtype, raw_shape
 from .arguments import Chosen, check_callable, flatten, out_leaf, with_aux
 from .batch import Batched, BatchTrace, from_front
 from .forward import JVPTrace
-from .tape import Tape, ones_like_raw, own_arrays, public
+from .level import ones_like_raw, public
+from .tape import Tape, own_arrays
 
 
 def _reshaped(x: Any, shape: tuple) -> Any:

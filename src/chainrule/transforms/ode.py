@@ -16,7 +16,7 @@ from .calls import VJPCall
 from .closure import convert
 from .func import vjp
 from .implicit_calls import concrete
-from .tape import public, zeros_like_raw
+from .level import public, zeros_like_raw
 
 __all__ = ["odeint"]
 

@@ -136,12 +136,16 @@ def sweep(
                     second = None
                 elif first is second:
                     a, second = a + b, None
+                elif second.seq in owned and type(second) is Accumulate and type(b) is ndarray and b.shape:
+                    leaves[second] += b  # as _arrived does
                 elif type(second) is Accumulate or second.seq in pending or (heap and second.seq < -heap[0][0]):
                     _arrived(second, b, b is not g, leaves, pending, heap, owned)
                 else:
                     node = second
             if first is None:
                 pass
+            elif first.seq in owned and type(first) is Accumulate and type(a) is ndarray and a.shape:
+                leaves[first] += a
             elif type(first) is Accumulate or first.seq in pending or (heap and first.seq < -heap[0][0]):
                 _arrived(first, a, a is not g, leaves, pending, heap, owned)
             elif node is None:

@@ -22,7 +22,8 @@ from .arguments import as_tensors, differentiable, name_of
 from .batch import BatchTrace
 from .forward import JVPTrace
 from .func import grad
-from .tape import Level, Tape, _size, below, escaped, public
+from .level import Level, below, escaped, public, size_of
+from .tape import Tape
 
 __all__ = ["colour_columns", "jacobian_sparsity", "sparse_hessian", "sparse_jacobian"]
 
@@ -34,7 +35,7 @@ class Indexed(Tracer):
 
     __slots__ = ()
 
-    shape = property(lambda self: _size(self._data.shape))  # type: ignore[assignment]
+    shape = property(lambda self: size_of(self._data.shape))  # type: ignore[assignment]
 
 
 class IndexTrace(Level):

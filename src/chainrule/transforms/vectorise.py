@@ -15,7 +15,7 @@ from ..core.value import Tensor, raw_shape
 from .arguments import NUMBERS, as_tensors, check_callable, flatten, lower_value, name_of
 from .batch import RANDOMNESS, Batched, BatchTrace, from_front, to_front
 from .jacobian import _chunks
-from .tape import below, public
+from .level import below, public
 
 
 def vmap(
