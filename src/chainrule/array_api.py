@@ -1,7 +1,9 @@
 """The Python array API standard 2024.12 over tensors: standard names and signatures, all differentiable.
 
 `x.__array_namespace__()` gives this module, so that libraries written to the standard take tensors. The default float
-is float32, as everywhere here. One deviation: `x.size` is PyTorch's method; write `x.numel()` or `math.prod(x.shape)`.
+is float32, as everywhere here. Three deviations, where tensors keep PyTorch's habits: `x.size` is a method (write
+`x.numel()` or `math.prod(x.shape)`); an operator between a tensor of no dimensions and another of the same kind keeps
+the other's dtype (the functions of this module promote); and infinities in `//` give nan, as they do in NumPy.
 
 >>> import chainrule as cr
 >>> xp = cr.ones(2, 3).__array_namespace__()

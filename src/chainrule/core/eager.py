@@ -542,6 +542,13 @@ def binary(prim: Primitive, promotes: str = "numeric") -> Callable:
                     y = (scalars32 if dtype is F32 else scalars64).get(other)
                     if y is None:
                         y = scalar_array(other, dtype)
+                elif type(other) is ndarray and other.dtype is dtype:  # NumPy's own, a constant
+                    fits = True
+                    second = None
+                    y = other
+                    shape = x.shape
+                    if shape != y.shape:
+                        shapes = (shape, y.shape)
                 else:
                     fits = False
                 if fits:

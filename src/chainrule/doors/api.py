@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import sys
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ class _Api:
     """chainrule's public namespace; the doors stand beside it, so its functions are found when they are called."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module(ROOT), name)
+        return getattr(sys.modules[ROOT], name)
 
 
 cr = _Api()
@@ -49,6 +49,13 @@ def flat(x: Any) -> list:
     return [x]
 
 
+def values_of(x: Any, what: str) -> ndarray:
+    """The values alone, for what has no gradient: orders, masks, indices."""
+    from ..tensor.attributes import concrete
+
+    return np.asarray(concrete(x, what)) if isinstance(x, Tensor) else np.asarray(x)
+
+
 def operand(x: Any) -> Any:
     """An operand of an elementwise op: Python numbers stay numbers, so that they do not change the dtype."""
     return x if isinstance(x, (Tensor, bool, int, float, complex)) and not isinstance(x, np.generic) else tensor_of(x)
@@ -56,7 +63,7 @@ def operand(x: Any) -> Any:
 
 def nearest(name: str) -> str:
     """A sentence that names the public functions most like `name`."""
-    root = importlib.import_module(ROOT)
+    root = sys.modules[ROOT]
     known = {n: n for n in dir(root) if callable(getattr(root, n, None)) and not n.startswith("_")}
     for space in ("linalg", "fft", "special"):
         try:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
 
 from ..core.value import Tensor, raw_dtype, raw_shape
-from .api import NO_VALUE, cr, no_door, operand, tensor_of, write_result
-from .functions import door, named
+from .api import NO_VALUE, cr, no_door, operand, tensor_of, values_of, write_result
+from .functions import door
 
 # ---- choosing -------------------------------------------------------------------------------------------------------
 
@@ -122,6 +121,22 @@ def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stab
     return cr.argsort(x.reshape(-1), stable=True) if axis is None else cr.argsort(x, axis, stable=True)
 
 
+@door(np.lexsort)
+def lexsort(keys: Any, axis: int = -1) -> Any:
+    if isinstance(keys, (list, tuple)):
+        keys = [values_of(k, "np.lexsort") for k in keys]
+    else:
+        keys = values_of(keys, "np.lexsort")
+    return tensor_of(np.lexsort(keys, axis))
+
+
+@door(np.sort_complex)
+def sort_complex(a: Any) -> Any:
+    x = tensor_of(a)
+    order = tensor_of(np.argsort(values_of(x, "np.sort_complex"), -1, kind="stable"))
+    return cr.take_along_dim(x if raw_dtype(x).kind == "c" else x.to(np.complex128), order, -1)
+
+
 @door(np.partition)
 def partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
     return sort(a, axis)
@@ -165,48 +180,6 @@ def argwhere(a: Any) -> Any:
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     x = tensor_of(a)
     return cr.sum(x != 0, tuple(range(x.ndim)) if axis is None else axis, keepdim=keepdims)
-
-
-@door(np.unique)
-def unique(
-    ar: Any,
-    return_index: bool = False,
-    return_inverse: bool = False,
-    return_counts: bool = False,
-    axis: Any = None,
-    **_: Any,
-) -> Any:
-    if return_index:
-        raise no_door("numpy.unique", "with return_index=True")
-    return cr.unique(tensor_of(ar), return_inverse=return_inverse, return_counts=return_counts, dim=axis)
-
-
-UniqueCounts = namedtuple("UniqueCounts", "values counts")
-UniqueInverse = namedtuple("UniqueInverse", "values inverse_indices")
-
-
-@door(named("unique_values"))
-def unique_values(x: Any) -> Any:
-    return cr.unique(tensor_of(x))
-
-
-@door(named("unique_counts"))
-def unique_counts(x: Any) -> Any:
-    return UniqueCounts(*cr.unique(tensor_of(x), return_counts=True))
-
-
-@door(named("unique_inverse"))
-def unique_inverse(x: Any) -> Any:
-    t = tensor_of(x)
-    values, inverse = cr.unique(t, return_inverse=True)
-    return UniqueInverse(values, inverse.reshape(tuple(t.shape)))
-
-
-@door(np.isin)
-def isin(
-    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None
-) -> Any:
-    return cr.isin(tensor_of(element), tensor_of(test_elements), assume_unique=assume_unique, invert=invert)
 
 
 @door(np.bincount)

@@ -50,4 +50,4 @@ def array_function(self: Tensor, func: Any, types: Any, args: Any, kwargs: Any) 
     return found(*args, **kwargs)
 
 
-from . import counting, linear, making, reducing, shaping  # noqa: E402, F401  (they register their doors)
+from . import counting, linear, making, polynomials, reducing, sets, shaping  # noqa: E402, F401  (they register their doors)

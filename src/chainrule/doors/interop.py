@@ -12,6 +12,11 @@ from ..core.value import Tensor
 from ..tensor.attributes import concrete, refuse_to_lose
 from .api import ROOT
 
+KEEPING = (
+    "To keep the gradient, do not build NumPy arrays from tensors: np.array([a, b]) and np.r_[a, b] copy values, "
+    "np.stack([a, b]) and np.concatenate([a, b]) record."
+)
+
 
 class ExportError(ChainruleError, BufferError, RuntimeError):
     """A tensor cannot be handed over through DLPack."""
@@ -23,7 +28,10 @@ def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarr
     Raises:
         GraphError: the tensor requires grad or carries a tangent; an array would lose it.
     """
-    refuse_to_lose(self, "numpy()")
+    try:
+        refuse_to_lose(self, "numpy()")
+    except GraphError as error:
+        raise GraphError(f"{error} {KEEPING}") from None
     data = np.asarray(concrete(self, "conversion to a NumPy array"))
     if dtype is not None and np.dtype(dtype) != data.dtype:
         if copy is False:

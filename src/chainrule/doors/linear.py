@@ -14,6 +14,8 @@ from .functions import door, named
 def _pair(a: Any, b: Any) -> tuple[Any, Any]:
     """Two operands of a product, in one dtype."""
     x, y = tensor_of(a), tensor_of(b)
+    if raw_dtype(x) == raw_dtype(y):
+        return x, y
     kind = cr.result_type(x, y)
     return x.to(kind), y.to(kind)
 
@@ -28,8 +30,8 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     x, y = _pair(a, b)
     if x.ndim == 0 or y.ndim == 0:
         result = x * y
-    elif y.ndim == 1:
-        result = cr.tensordot(x, y, dims=([x.ndim - 1], [0]))
+    elif y.ndim <= 2:
+        result = cr.matmul(x, y)
     else:
         result = cr.tensordot(x, y, dims=([x.ndim - 1], [y.ndim - 2]))
     return write_result(out, result, "dot")
@@ -50,7 +52,8 @@ def inner(a: Any, b: Any) -> Any:
 @door(np.outer, named("linalg.outer"))
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     x, y = _pair(a, b)
-    return write_result(out, cr.outer(x.reshape(-1), y.reshape(-1)), "outer")
+    x, y = (v if v.ndim == 1 else v.reshape(-1) for v in (x, y))
+    return write_result(out, cr.outer(x, y), "outer")
 
 
 @door(np.tensordot, named("linalg.tensordot"))

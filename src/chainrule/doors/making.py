@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentTypeError
+from ..core.errors import ArgumentTypeError, ShapeError
 from ..core.value import Tensor, raw_dtype, raw_shape
-from .api import cr, operand, tensor_of, write_result
+from .api import cr, operand, tensor_of, values_of, write_result
 from .functions import door, named
+from .shaping import resize
 
 # ---- making, copying, writing ---------------------------------------------------------------------------------------
 
@@ -69,6 +70,23 @@ def linspace(
     return (result, step) if retstep else result
 
 
+@door(np.logspace)
+def logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
+) -> Any:
+    power = linspace(start, stop, num, endpoint, axis=axis)
+    result = cr.pow(operand(base), power)
+    return result if dtype is None else result.to(dtype)
+
+
+@door(np.geomspace)
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
+    a, b = cr.broadcast_tensors(tensor_of(start), tensor_of(stop))
+    part = linspace(cr.zeros_like(b / a), cr.ones_like(b / a), num, endpoint, axis=axis)
+    result = a.unsqueeze(axis) * cr.pow((b / a).unsqueeze(axis), part)
+    return result if dtype is None else result.to(dtype)
+
+
 @door(np.copyto)
 def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
     if not isinstance(dst, Tensor):
@@ -96,6 +114,35 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     a.put_(index, values)
 
 
+def _written(arr: Any, name: str) -> Any:
+    if not isinstance(arr, Tensor):
+        raise ArgumentTypeError(f"np.{name}: the array to write into must be a tensor, if the values or indices are")
+    return arr
+
+
+@door(np.put_along_axis)
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
+    into, index = _written(arr, "put_along_axis"), tensor_of(indices)
+    if axis is None:
+        into, axis = into.view(-1), 0
+    along = axis % into.ndim
+    shape = tuple(index.shape[i] if i == along else n for i, n in enumerate(into.shape))
+    index = cr.broadcast_to(index, shape)
+    into.scatter_(axis, index, cr.broadcast_to(tensor_of(values).to(into.dtype), tuple(index.shape)))
+
+
+@door(np.place)
+def place(arr: Any, mask: Any, vals: Any) -> None:
+    into, where = _written(arr, "place"), tensor_of(mask).to(bool)
+    into[where] = resize(vals, int(where.sum())).to(into.dtype)
+
+
+@door(np.putmask)
+def putmask(a: Any, mask: Any, values: Any) -> None:
+    into, where = _written(a, "putmask"), tensor_of(mask).to(bool)
+    into[where] = resize(values, tuple(into.shape)).to(into.dtype)[where]
+
+
 @door(np.tril_indices_from)
 def tril_indices_from(arr: Any, k: int = 0) -> tuple:
     rows, columns = raw_shape(arr)
@@ -108,12 +155,39 @@ def triu_indices_from(arr: Any, k: int = 0) -> tuple:
     return tuple(cr.triu_indices(rows, columns, k))
 
 
-@door(np.polyval)
-def polyval(p: Any, x: Any) -> Any:
-    at, result = operand(x), 0
-    for c in cr.unbind(tensor_of(p)):
-        result = result * at + c
-    return result
+@door(np.diag_indices_from)
+def diag_indices_from(arr: Any) -> tuple:
+    if len(set(arr.shape)) > 1 or arr.ndim < 2:
+        raise ShapeError(f"np.diag_indices_from: needs two or more dimensions of one length, got {tuple(arr.shape)}")
+    return (cr.arange(arr.shape[0]),) * arr.ndim
+
+
+@door(np.ix_)
+def ix_(*args: Any) -> tuple:
+    axes = [tensor_of(a) for a in args]
+    axes = [a.nonzero().reshape(-1) if raw_dtype(a).kind == "b" else a for a in axes]
+    return tuple(a.reshape((1,) * i + (-1,) + (1,) * (len(axes) - i - 1)) for i, a in enumerate(axes))
+
+
+@door(np.unravel_index)
+def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple:
+    found = np.unravel_index(values_of(indices, "np.unravel_index"), shape, order)
+    return tuple(tensor_of(i) for i in found)
+
+
+@door(np.ravel_multi_index)
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
+    places = tuple(values_of(i, "np.ravel_multi_index") for i in multi_index)
+    return tensor_of(np.ravel_multi_index(places, dims, mode, order))
+
+
+@door(np.apply_over_axes)
+def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
+    x = tensor_of(a)
+    for axis in (axes,) if isinstance(axes, int) else axes:
+        y = tensor_of(func(x, axis))
+        x = y if y.ndim == x.ndim else y.unsqueeze(axis)
+    return x
 
 
 @door(np.apply_along_axis)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError
 from ..core.value import raw_dtype
 from .api import NO_VALUE, cr, no_door, tensor_of, write_result
 from .functions import door, named
@@ -165,9 +166,28 @@ door(np.argmax)(_position("argmax"))
 door(np.argmin)(_position("argmin"))
 
 
-def _scan(function: str) -> Any:
+def _nan_position(function: str, worst: float) -> Any:
+    def reduce(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
+        x = tensor_of(a)
+        if raw_dtype(x).kind == "f":
+            missing = cr.isnan(x)
+            if bool(cr.any(cr.all(missing, tuple(builtins.range(x.ndim)) if axis is None else axis))):
+                raise ArgumentError(f"np.nan{function}: All-NaN slice encountered")
+            x = cr.where(missing, worst, x)
+        return _position(function)(x, axis, out, keepdims=keepdims)
+
+    return reduce
+
+
+door(np.nanargmax)(_nan_position("argmax", -float("inf")))
+door(np.nanargmin)(_nan_position("argmin", float("inf")))
+
+
+def _scan(function: str, instead_of_nan: Any = None) -> Any:
     def scan(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         x, dim = _flat_or(a, axis)
+        if instead_of_nan is not None and raw_dtype(x).kind in "fc":
+            x = cr.where(cr.isnan(x), instead_of_nan, x)
         if dtype is not None:
             x = x.to(dtype)
         return write_result(out, getattr(cr, function)(x, dim), function)
@@ -177,6 +197,8 @@ def _scan(function: str) -> Any:
 
 door(np.cumsum)(_scan("cumsum"))
 door(np.cumprod)(_scan("cumprod"))
+door(np.nancumsum)(_scan("cumsum", 0))
+door(np.nancumprod)(_scan("cumprod", 1))
 
 
 def _cumulative(function: str) -> Any:
@@ -407,6 +429,16 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
             spacing = tuple(spacing)
     found = cr.gradient(x, spacing=spacing, dim=dims, edge_order=edge_order)
     return found[0] if len(dims) == 1 else tuple(found)
+
+
+@door(np.unwrap)
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * np.pi) -> Any:
+    x, half = cr.movedim(tensor_of(p), axis, -1), period / 2
+    jump = cr.diff(x)
+    turned = cr.remainder(jump + half, period) - half
+    turned = cr.where((turned == -half) & (jump > 0), half, turned)
+    change = cr.where(cr.abs(jump) < (half if discont is None else max(discont, half)), 0, turned - jump)
+    return cr.movedim(cr.cat([x[..., :1], x[..., 1:] + cr.cumsum(change, -1)], -1), -1, axis)
 
 
 @door(named("trapezoid"), *([named("trapz")] if named("trapz") else []))

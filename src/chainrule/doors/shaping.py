@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError
 from ..core.value import raw_dtype
-from .api import cr, no_door, tensor_of, write_result
+from .api import cr, no_door, tensor_of, values_of, write_result
 from .functions import door, named
 
 
@@ -319,6 +319,26 @@ def resize(a: Any, new_shape: Any) -> Any:
     if x.shape[0] == 0:
         return cr.zeros(shape, dtype=x.dtype)
     return cr.tile(x, (-(-size // x.shape[0]),))[:size].reshape(shape)
+
+
+@door(np.trim_zeros)
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+    x = tensor_of(filt)
+    used = np.nonzero(values_of(x, "np.trim_zeros"))
+    axes = range(x.ndim) if axis is None else [a % x.ndim for a in np.atleast_1d(axis)]
+    keys = [slice(None)] * x.ndim
+    for a in axes:
+        first, last = (int(used[a].min()), int(used[a].max()) + 1) if len(used[a]) else (0, 0)
+        whole = not len(used[a])
+        keys[a] = slice(first if "f" in trim.lower() else 0, last if whole or "b" in trim.lower() else x.shape[a])
+    return x[tuple(keys)]
+
+
+@door(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    x = tensor_of(a)
+    shown = values_of(x, "np.real_if_close")
+    return cr.real(x) if shown.dtype.kind == "c" and np.isrealobj(np.real_if_close(shown, tol)) else x
 
 
 @door(np.delete)

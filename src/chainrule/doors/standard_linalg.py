@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import namedtuple
 from typing import Any
 
+import numpy as np
+
 from ..core.value import Tensor
 from .api import cr
 from .standard import in_common, upcast
@@ -105,8 +107,9 @@ def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
     a, b = in_common((x1, x2))
     if b.ndim == 1:
         return cr.linalg.solve(a, b.unsqueeze(-1)).squeeze(-1)
-    if b.ndim == a.ndim - 1:
-        b = b.expand(*a.shape[:-2], *b.shape[-2:])
+    if b.ndim == a.ndim - 1:  # linalg.solve would take this for a stack of vectors
+        stack = np.broadcast_shapes(tuple(a.shape[:-2]), tuple(b.shape[:-2]))
+        b = cr.broadcast_to(b, (*stack, *b.shape[-2:]))
     return cr.linalg.solve(a, b)
 
 

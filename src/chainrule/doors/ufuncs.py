@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import numpy_dtype
-from ..core.errors import ArgumentTypeError
-from ..core.value import Tensor, raw_dtype, raw_shape
-from .api import NO_VALUE, cr, no_door, operand, tensor_of, write_result
+from ..core.errors import ArgumentTypeError, IndexingError
+from ..core.value import Tensor, raw_dtype, raw_shape, wrap
+from .api import NO_VALUE, cr, no_door, operand, tensor_of, values_of, write_result
 
 # ufunc name -> name of the op, where they differ; the rest is looked up under the ufunc's own name
 RENAMED = {
@@ -113,6 +113,7 @@ COMPOSED: dict[str, Callable] = {
     "sign": _sign, "gamma": _gamma, "beta": _beta, "betaln": _betaln, "rel_entr": _rel_entr, "kl_div": _kl_div,
     "huber": _huber, "pseudo_huber": _pseudo_huber, "exp10": lambda x: cr.pow(10.0, x),
     "log_expit": lambda x: cr.nn.functional.logsigmoid(x), "_zeta": lambda x, q: cr.special.zeta(x, q),
+    "frexp": lambda x: tuple(cr.frexp(x)),
 }  # fmt: skip
 
 
@@ -136,12 +137,24 @@ def _foreign(x: Any) -> bool:
     return hasattr(type(x), "__array_ufunc__")
 
 
+_used: dict[np.ufunc, Callable] = {}  # the ops of ufuncs that were called: the short way for the next call
+
+
+def _wrapped(x: Any) -> Tensor | None:
+    """A plain array as a tensor; None for what the long way has to look at."""
+    return wrap(x) if type(x) is np.ndarray else None
+
+
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """NumPy's protocol for ufuncs: the op of the same meaning, recorded as always.
 
     Raises:
         NoDoorError (TypeError): the ufunc has no counterpart; the message names the nearest op.
     """
+    if method == "__call__" and not kwargs and ufunc in _used:
+        args = [x if isinstance(x, Tensor) or type(x) in (float, int) else _wrapped(x) for x in inputs]
+        if all([x is not None for x in args]):
+            return _used[ufunc](*args)
     if any(_foreign(x) for x in inputs):
         return NotImplemented
     name = ufunc.__name__
@@ -149,6 +162,7 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
     if op is None:
         library = "numpy" if getattr(np, name, None) is ufunc else "scipy.special"
         raise no_door(f"{library}.{name}")
+    _used[ufunc] = op
     out = kwargs.pop("out", None)
     if method == "__call__":
         return _call(name, op, inputs, out, kwargs)
@@ -156,12 +170,15 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         return write_result(out, _reduce(name, op, *inputs, **kwargs), f"np.{name}.reduce")
     if method == "accumulate":
         return write_result(out, _accumulate(name, *inputs, **kwargs), f"np.{name}.accumulate")
+    if method == "reduceat":
+        return write_result(out, _reduceat(name, op, *inputs, **kwargs), f"np.{name}.reduceat")
     if method == "outer":
         a, b = map(tensor_of, inputs)
         a = a.reshape((*a.shape, *(1,) * b.ndim))
         return _call(name, op, (a, b), out, kwargs)
-    if method == "at" and name == "add":
+    if method == "at" and name in ("add", "subtract"):
         target, index, value = inputs
+        value = value if name == "add" else -tensor_of(value)
         keys = index if isinstance(index, tuple) else (index,)
         if not isinstance(target, Tensor):
             raise no_door("numpy.add.at", "the target is an array; make it a tensor")
@@ -241,6 +258,16 @@ def reduction(
     else:
         result = getattr(cr, function)(x, dims, keepdim=keep)
     return result if initial is NO_VALUE else combine(result, initial)
+
+
+def _reduceat(name: str, op: Callable, array: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
+    x, starts = tensor_of(array), [int(i) for i in values_of(indices, f"np.{name}.reduceat").tolist()]
+    length = x.shape[axis]
+    if not all(0 <= i < length for i in starts):
+        raise IndexingError(f"np.{name}.reduceat: the indices {starts} must lie in 0 .. {length - 1}")
+    ends = [*starts[1:], length]
+    parts = [cr.narrow(x, axis, i, max(j - i, 1)) for i, j in zip(starts, ends, strict=True)]
+    return cr.stack([_reduce(name, op, part, axis, dtype) for part in parts], axis)
 
 
 def _accumulate(name: str, array: Any, axis: int = 0, dtype: Any = None) -> Any:

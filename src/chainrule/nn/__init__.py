@@ -49,7 +49,7 @@ from .conv import (
 )
 from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from .embedding import Embedding, EmbeddingBag
-from .lazy import LazyModule, UninitializedBuffer, UninitializedParameter
+from .lazy import LazyModule
 from .linear import Bilinear, Flatten, Identity, LazyLinear, Linear, Unflatten
 from .loss import (
     AdaptiveLogSoftmaxWithLoss,
@@ -98,7 +98,7 @@ from .normalization import (
     SyncBatchNorm,
 )
 from .parallel import DataParallel
-from .parameter import Buffer, Parameter
+from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from .pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,

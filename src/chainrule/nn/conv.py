@@ -11,7 +11,7 @@ from . import init
 from .factory import empty
 from .lazy import LazyModule
 from .module import Module
-from .parameter import Parameter
+from .parameter import Parameter, forget_shape
 
 
 def spread(value: Any, n: int) -> tuple:
@@ -252,7 +252,7 @@ def _lazy(full: type[_ConvNd]) -> type:
     def __init__(self: Any, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         self._hold(out_channels, kernel_size, *args, **kwargs)
         if self.bias is not None:  # its values depend on the number of inputs
-            self.bias._is_lazy = True
+            forget_shape(self.bias)
 
     sizes = ", ".join("3" * full.n)
     doc = f"""{full.__name__} that learns in_channels from its first input, of the shapes and dtypes of {full.__name__}.

@@ -4,54 +4,65 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..core.errors import GraphError
-from ..core.value import raw_shape, wrap
+from ..core.value import raw_shape
 from .module import Module
-from .parameter import Buffer, Parameter
+from .parameter import Uninitialized, become, forget_shape
 
 
-class UninitializedParameter(Parameter):
-    """A parameter whose shape is not known yet.
+class LazyModuleMixin(Module):
+    """Mixin of modules whose tensors get their shapes at the first call.
 
-    `materialize(shape, dtype)` gives it memory.
-
-    >>> import chainrule as cr
-    >>> isinstance(cr.nn.LazyLinear(2).weight, cr.nn.UninitializedParameter)
-    False
-    """
-
-    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
-        made = Parameter(wrap(np.empty(0, np.float32)), requires_grad)
-        made._is_lazy = True
-        return made
-
-
-class UninitializedBuffer(Buffer):
-    """A buffer whose shape is not known yet.
-
-    `materialize(shape, dtype)` gives it memory.
+    A subclass registers UninitializedParameters, and overrides initialize_parameters(*args, **kwargs), which is called
+    once with the arguments of the first call, before its hooks, and materializes them. Then the module becomes one of
+    `cls_to_become`, where that is not None.
 
     >>> import chainrule as cr
-    >>> isinstance(cr.nn.LazyBatchNorm1d().running_mean, cr.nn.UninitializedBuffer)
-    False
+    >>> class Scale(cr.nn.modules.lazy.LazyModuleMixin, cr.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.weight = cr.nn.UninitializedParameter()
+    ...     def initialize_parameters(self, x):
+    ...         self.weight.materialize(x.shape[-1])
+    ...         cr.nn.init.ones_(self.weight)
+    ...     def forward(self, x):
+    ...         return x * self.weight
+    >>> Scale()(cr.tensor([1.0, 2.0])).tolist()
+    [1.0, 2.0]
     """
 
-    def __new__(
-        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
-    ) -> Any:
-        made = Buffer(wrap(np.empty(0, np.float32)), persistent=persistent)
-        made._is_lazy = True
-        return made
+    cls_to_become: type[Module] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.__dict__["_to_infer"] = True
+
+    def has_uninitialized_params(self) -> bool:
+        """Are shapes of the module's own tensors still unknown?"""
+        return any(isinstance(t, Uninitialized) for t in (*self._parameters.values(), *self._buffers.values()))
+
+    def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
+        """Give the tensors their shapes, from the arguments of the first call; override it."""
+        raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self.__dict__.get("_to_infer"):
+            return super().__call__(*args, **kwargs)
+        self.initialize_parameters(*args, **kwargs)
+        if self.has_uninitialized_params():
+            raise GraphError(f"module {self._get_name()} has not been fully initialized")
+        self.__dict__.pop("_to_infer", None)
+        if self.cls_to_become is not None:
+            self.__class__ = self.cls_to_become
+        return self(*args, **kwargs)
 
 
-class LazyModule(Module):
-    """Mixin: becomes its `full_class` at the first call, when the input's shape is known.
+class LazyModule(LazyModuleMixin):
+    """A layer that becomes its `full_class` at the first call, when the input's shape is known.
 
     `full_class` takes the size to be learned first; it is the input's size along `_lazy_axis`.
 
-    It is what LazyLinear and its kin have in common; its parameters have no shape until then.
+    It is what LazyLinear and its kin have in common; their parameters have no shape until then.
 
     >>> import chainrule as cr
     >>> layer = cr.nn.LazyLinear(2)
@@ -65,15 +76,11 @@ class LazyModule(Module):
     def _hold(self, *args: Any, **kwargs: Any) -> None:
         """Build the module with size 0, and mark the tensors whose shapes that leaves unknown."""
         self.full_class.__init__(self, 0, *args, **kwargs)
-        self.__dict__["_lazy_arguments"] = (args, kwargs)
+        self.__dict__.update(_lazy_arguments=(args, kwargs), _to_infer=True)
         for tensors in (self._parameters, self._buffers):
             for t in tensors.values():
                 if t is not None and 0 in raw_shape(t):
-                    t._is_lazy = True
-
-    def has_uninitialized_params(self) -> bool:
-        """Are shapes still unknown?"""
-        return "_lazy_arguments" in self.__dict__
+                    forget_shape(t)
 
     def initialize_parameters(self, input: Any) -> None:
         """Take the shapes from an input; the parameters stay the same objects, so that optimisers keep them."""
@@ -83,16 +90,12 @@ class LazyModule(Module):
             held = getattr(self, kind)
             for name, new in getattr(full, kind).items():
                 old = held[name]
-                if old is not None and getattr(old, "_is_lazy", False):
-                    old.data = new.detach().to(old.dtype)
-                    old._is_lazy = False
-        own = {"training", "_parameters", "_buffers", *(k for k in full.__dict__ if k.endswith(("_hooks", "_flags")))}
+                if isinstance(old, Uninitialized):
+                    become(old, new.detach().to(old.dtype))
+        own = {"training", "_parameters", "_buffers", *(k for k in full.__dict__ if "_hooks" in k)}
         self.__dict__.update({k: v for k, v in full.__dict__.items() if k not in own})
-        self.__class__ = self.full_class
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.has_uninitialized_params():
-            if not args:
-                raise GraphError(f"{type(self).__name__} needs a positional input to learn its shapes from")
-            self.initialize_parameters(args[0])
-        return self(*args, **kwargs)
+    @property
+    def cls_to_become(self) -> type[Module]:  # type: ignore[override]
+        """The class of the module once it knows its shapes."""
+        return self.full_class

@@ -11,7 +11,7 @@ from . import init
 from .factory import empty
 from .lazy import LazyModule
 from .module import Module
-from .parameter import Parameter
+from .parameter import Parameter, forget_shape
 
 
 class Identity(Module):
@@ -87,7 +87,7 @@ class LazyLinear(LazyModule, Linear):
     def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         self._hold(out_features, bias, device, dtype)
         if bias:
-            self.bias._is_lazy = True
+            forget_shape(self.bias)
 
 
 class Bilinear(Module):

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.errors import ShapeError
 from ..core.value import raw_shape
+from ..ops.losses import spelled
 from . import functional as F  # noqa: N812
 from .containers import ModuleList, Sequential
 from .linear import Linear
@@ -19,9 +20,7 @@ class _Loss(Module):
 
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__()
-        if size_average is not None or reduce is not None:
-            reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-        self.reduction = reduction
+        self.reduction = spelled(reduction, size_average, reduce)
 
 
 class L1Loss(_Loss):

@@ -10,15 +10,25 @@ from weakref import ref
 from ..core.errors import ArgumentTypeError, GraphError
 from ..core.state import next_seq
 from ..core.value import Tensor
-from ..tensor.hooks import RemovableHandle
 from ..tensor.modes import no_grad
 from .calls import note as note_call
+from .module_hooks import (  # noqa: F401
+    HookedCall,
+    global_hooks,
+    on_registration,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 from .module_state import ModuleState
 from .parameter import Buffer, Parameter
 
 _FIELDS = ("_parameters", "_buffers", "_modules")
-_global_forward_hooks: dict[int, Callable] = {}
-_global_forward_pre_hooks: dict[int, Callable] = {}
 
 
 class Module(ModuleState):
@@ -47,12 +57,16 @@ class Module(ModuleState):
         put(self, "_non_persistent_buffers_set", set())
         put(self, "_forward_hooks", OrderedDict())
         put(self, "_forward_pre_hooks", OrderedDict())
-        put(self, "_hook_flags", {})
+        put(self, "_forward_hooks_with_kwargs", OrderedDict())
+        put(self, "_forward_hooks_always_called", OrderedDict())
+        put(self, "_forward_pre_hooks_with_kwargs", OrderedDict())
         put(self, "_backward_hooks", OrderedDict())
         put(self, "_backward_pre_hooks", OrderedDict())
         put(self, "_state_dict_hooks", OrderedDict())
+        put(self, "_state_dict_hooks_public", {})
         put(self, "_state_dict_pre_hooks", OrderedDict())
         put(self, "_load_state_dict_pre_hooks", OrderedDict())
+        put(self, "_load_state_dict_pre_hooks_with_module", {})
         put(self, "_load_state_dict_post_hooks", OrderedDict())
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -66,8 +80,7 @@ class Module(ModuleState):
             or self._forward_pre_hooks
             or self._backward_hooks
             or self._backward_pre_hooks
-            or _global_forward_hooks
-            or _global_forward_pre_hooks
+            or global_hooks
         ):
             result = self.forward(*args, **kwargs)
         else:
@@ -76,37 +89,7 @@ class Module(ModuleState):
         return result
 
     def _call_with_hooks(self, args: tuple, kwargs: dict) -> Any:
-        for key, hook in (*_global_forward_pre_hooks.items(), *self._forward_pre_hooks.items()):
-            if self._hook_flags.get(key, {}).get("with_kwargs"):
-                found = hook(self, args, kwargs)
-                if found is not None:
-                    args, kwargs = found
-            else:
-                found = hook(self, args)
-                if found is not None:
-                    args = found if isinstance(found, tuple) else (found,)
-        back = None
-        if self._backward_hooks or self._backward_pre_hooks:
-            from .module_hooks import BackwardHook
-
-            back = BackwardHook(self, list(self._backward_hooks.values()), list(self._backward_pre_hooks.values()))
-            args = back.enter(args)
-        done = False
-        try:
-            result = self.forward(*args, **kwargs)
-            done = True
-        finally:
-            for key, hook in list(self._forward_hooks.items()):
-                if not done and self._hook_flags.get(key, {}).get("always_call"):
-                    hook(self, args, None)
-        for key, hook in (*_global_forward_hooks.items(), *self._forward_hooks.items()):
-            if self._hook_flags.get(key, {}).get("with_kwargs"):
-                found = hook(self, args, kwargs, result)
-            else:
-                found = hook(self, args, result)
-            if found is not None:
-                result = found
-        return result if back is None else back.leave(result)
+        return HookedCall(self).run(args, kwargs)
 
     # ---- registration ------------------------------------------------------------------------------------------------
 
@@ -131,7 +114,7 @@ class Module(ModuleState):
             elif kind == "_parameters":
                 self.register_parameter(name, value)
             else:
-                fields["_modules"][name] = value
+                fields["_modules"][name] = on_registration("module", self, name, value)
             return
         for kind in _FIELDS:
             registered = fields.get(kind)
@@ -210,7 +193,7 @@ class Module(ModuleState):
                 raise GraphError(
                     f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be leaves."
                 )
-        self._parameters[name] = param
+        self._parameters[name] = on_registration("parameter", self, name, param)
 
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Add a tensor (or None) that is state but not trained; non-persistent ones stay out of state_dict."""
@@ -221,7 +204,7 @@ class Module(ModuleState):
             raise ArgumentTypeError(
                 f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' (torch Tensor or None required)"
             )
-        self._buffers[name] = tensor
+        self._buffers[name] = on_registration("buffer", self, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -232,7 +215,7 @@ class Module(ModuleState):
         if module is not None and not isinstance(module, Module):
             raise ArgumentTypeError(f"{type(module).__name__} is not a Module subclass")
         self._check_name(name, "module", self._modules)
-        self._modules[name] = module
+        self._modules[name] = on_registration("module", self, name, module)
 
     register_module = add_module
 
@@ -454,6 +437,10 @@ class Module(ModuleState):
         """Everything here lives on the CPU."""
         return self
 
+    def share_memory(self) -> Any:
+        """Move parameters and buffers into memory shared between processes; returns the module."""
+        return self._apply(lambda t: t.share_memory_())
+
     # ---- text --------------------------------------------------------------------------------------------------------
 
     def extra_repr(self) -> str:
@@ -483,13 +470,3 @@ def _kind_of(value: Any) -> str:
 def _indent(text: str) -> str:
     first, *rest = text.split("\n")
     return "\n".join([first, *("  " + line for line in rest)])
-
-
-def register_module_forward_hook(hook: Callable) -> RemovableHandle:
-    """Call hook(module, args, output) after the forward of every module."""
-    return RemovableHandle(_global_forward_hooks, hook)
-
-
-def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
-    """Call hook(module, args) before the forward of every module."""
-    return RemovableHandle(_global_forward_pre_hooks, hook)

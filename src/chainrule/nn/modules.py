@@ -20,6 +20,7 @@ from . import (
     conv,
     dropout,
     embedding,
+    lazy,
     linear,
     loss,
     module,
@@ -46,7 +47,7 @@ for _n, _name in enumerate(("_single", "_pair", "_triple", "_quadruple"), start=
 
 _PLACES = {
     "activation": activation, "batchnorm": normalization, "container": containers, "conv": conv, "dropout": dropout,
-    "flatten": linear, "fold": reshaping, "instancenorm": normalization, "linear": linear, "loss": loss,
+    "flatten": linear, "fold": reshaping, "instancenorm": normalization, "lazy": lazy, "linear": linear, "loss": loss,
     "module": module, "normalization": normalization, "padding": reshaping, "pixelshuffle": reshaping,
     "pooling": pooling, "rnn": rnn, "sparse": embedding, "transformer": transformer, "upsampling": reshaping,
     "utils": _utils,

@@ -292,6 +292,7 @@ class RNNBase(Module):
         return _stack(outputs), state
 
     def forward(self, input: Any, hx: Any = None) -> Any:
+        hx = tuple(hx) if isinstance(hx, list) else hx  # states detached in a comprehension
         packed = isinstance(input, PackedSequence)
         lengths: list[int] | None = None
         if packed:

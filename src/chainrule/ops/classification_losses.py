@@ -16,7 +16,7 @@ from .comparison import ne, where
 from .embedding import concrete, pick, place, rows_p
 from .exponential import exp, log
 from .kits import opaque, shown_as
-from .losses import reduced
+from .losses import reduced, spelled
 from .reductions import sum_p
 from .rounding import clamp
 from .shape import broadcast_to_p, cast_p, permute_p, reshape_p
@@ -171,6 +171,7 @@ def nll_loss(
     >>> cr.nn.functional.nll_loss(cr.tensor([[-0.1, -2.4], [-1.2, -0.4]]), cr.tensor([0, 1]))
     tensor(0.2500)
     """
+    reduction = spelled(reduction, size_average, reduce)
     _check_classes(input, target, weight)
     return _nll(_classes_last(input), target, weight, ignore_index, reduction)
 
@@ -197,6 +198,7 @@ def cross_entropy(
     >>> cr.nn.functional.cross_entropy(cr.zeros(2, 4), cr.tensor([1, 3]))
     tensor(1.3863)
     """
+    reduction = spelled(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ArgumentError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     shape = raw_shape(input)
@@ -271,6 +273,7 @@ def binary_cross_entropy(
     >>> cr.nn.functional.binary_cross_entropy(cr.tensor([0.5, 0.9]), cr.tensor([1.0, 1.0]))
     tensor(0.3993)
     """
+    reduction = spelled(reduction, size_average, reduce)
     _same_size("binary_cross_entropy", input, target)
     raw = concrete(input)
     if raw is not None and raw.size and not ((raw >= 0) & (raw <= 1)).all():
@@ -302,6 +305,7 @@ def binary_cross_entropy_with_logits(
     >>> cr.nn.functional.binary_cross_entropy_with_logits(cr.tensor([0.0, 2.0]), cr.tensor([1.0, 1.0]))
     tensor(0.4100)
     """
+    reduction = spelled(reduction, size_average, reduce)
     if raw_shape(input) != raw_shape(target):
         raise ArgumentError(f"Target size ({raw_shape(target)}) must be the same as input size ({raw_shape(input)})")
     loss = (1.0 - target) * input
@@ -329,6 +333,7 @@ def kl_div(
     >>> cr.nn.functional.kl_div(q.log(), p, reduction="batchmean")
     tensor(0.1438)
     """
+    reduction = spelled(reduction, size_average, reduce)
     if log_target:
         loss = exp(target) * (target - input)
     else:
@@ -370,6 +375,7 @@ def multi_margin_loss(
     >>> cr.nn.functional.multi_margin_loss(cr.tensor([[0.1, 0.2, 0.9]]), cr.tensor([2]))
     tensor(0.1667)
     """
+    reduction = spelled(reduction, size_average, reduce)
     if p not in (1, 2):
         raise ArgumentError(f"only p == 1 and p == 2 supported, got {p}")
     x, t, single = _rows_of_scores("multi_margin_loss", input, target, False)
@@ -403,6 +409,7 @@ def multilabel_margin_loss(
     >>> cr.nn.functional.multilabel_margin_loss(cr.tensor([[0.1, 0.2, 0.9]]), cr.tensor([[2, -1, -1]]))
     tensor(0.1667)
     """
+    reduction = spelled(reduction, size_average, reduce)
     from .scans import cumprod
 
     x, t, single = _rows_of_scores("multilabel_margin_loss", input, target, True)
@@ -429,6 +436,7 @@ def multilabel_soft_margin_loss(
     >>> cr.nn.functional.multilabel_soft_margin_loss(cr.tensor([[0.0, 2.0]]), cr.tensor([[1.0, 0.0]]))
     tensor(1.4100)
     """
+    reduction = spelled(reduction, size_average, reduce)
     loss = softplus_p(-input, 1.0, 700.0) * target + softplus_p(input, 1.0, 700.0) * (1.0 - target)
     if weight is not None:
         loss = loss * weight

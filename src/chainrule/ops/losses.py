@@ -36,6 +36,16 @@ def reduced(loss: Any, reduction: str) -> Any:
     raise ArgumentError(f"{reduction} is not a valid value for reduction; it is 'none', 'mean' or 'sum'")
 
 
+def spelled(reduction: str, size_average: Any, reduce: Any) -> str:
+    """The reduction that a call names, maybe by PyTorch's old spellings `size_average` and `reduce`, which win."""
+    if size_average is None and reduce is None:
+        return reduction
+    reduction = "none" if reduce is not None and not reduce else "sum" if size_average in (False, 0) else "mean"
+    said = f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead."
+    warnings.warn(said, UserWarning, stacklevel=3)
+    return reduction
+
+
 def _paired(name: str, input: Any, target: Any) -> tuple[Any, Any]:
     """Both operands in their common shape, with PyTorch's warning if they differ."""
     a, b = raw_shape(input), raw_shape(target)
@@ -109,6 +119,7 @@ def mse_loss(
     >>> cr.nn.functional.mse_loss(cr.tensor([1., 2.]), cr.tensor([0., 0.]))
     tensor(2.5000)
     """
+    reduction = spelled(reduction, size_average, reduce)
     if reduction in ("mean", "sum") and weight is None and type(input) is type(target) is Tensor:
         x, y = input._data, target._data
         if x.shape == y.shape and x.dtype is y.dtype and x.size and x.dtype.kind == "f":
@@ -147,6 +158,7 @@ def l1_loss(
     >>> cr.nn.functional.l1_loss(cr.tensor([1.0, 4.0]), cr.zeros(2))
     tensor(2.5000)
     """
+    reduction = spelled(reduction, size_average, reduce)
     input, target = _paired("l1_loss", input, target)
     return _weighted(abs(input - target), weight, reduction)
 
@@ -163,6 +175,7 @@ def smooth_l1_loss(
     >>> cr.nn.functional.smooth_l1_loss(cr.tensor([0.5, 3.0]), cr.zeros(2), reduction="none")
     tensor([0.1250, 2.5000])
     """
+    reduction = spelled(reduction, size_average, reduce)
     if beta < 0:
         raise ArgumentError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     input, target = _paired("smooth_l1_loss", input, target)
@@ -213,6 +226,7 @@ def poisson_nll_loss(
     >>> cr.nn.functional.poisson_nll_loss(cr.tensor([0.0, 0.0]), cr.tensor([0.0, 3.0]))
     tensor(1.)
     """
+    reduction = spelled(reduction, size_average, reduce)
     loss = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:
         big = target > 1
@@ -276,6 +290,7 @@ def hinge_embedding_loss(
     >>> cr.nn.functional.hinge_embedding_loss(cr.tensor([0.5, 0.5]), cr.tensor([1.0, -1.0]), reduction="none")
     tensor([0.5000, 0.5000])
     """
+    reduction = spelled(reduction, size_average, reduce)
     loss = where(target != 1, _relu(margin - input), 0.0) + where(target != -1, input, 0.0)
     return reduced(loss, reduction)
 
@@ -297,6 +312,7 @@ def margin_ranking_loss(
     >>> cr.nn.functional.margin_ranking_loss(cr.tensor([1.0]), cr.tensor([3.0]), cr.tensor([1.0]))
     tensor(2.)
     """
+    reduction = spelled(reduction, size_average, reduce)
     if len({len(raw_shape(x)) for x in (input1, input2, target)}) != 1:
         raise ShapeError(
             f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
@@ -322,6 +338,7 @@ def cosine_embedding_loss(
     >>> cr.nn.functional.cosine_embedding_loss(cr.tensor([[1.0, 0.0]]), cr.tensor([[0.0, 2.0]]), cr.tensor([1.0]))
     tensor(1.)
     """
+    reduction = spelled(reduction, size_average, reduce)
     shape = raw_shape(input1)
     if len(raw_shape(target)) not in (0, 1):
         raise ShapeError(f"0D or 1D target tensor expected, multi-target not supported, got {list(raw_shape(target))}")
@@ -365,6 +382,7 @@ def triplet_margin_loss(
     tensor(4.0000)
     """
 
+    reduction = spelled(reduction, size_average, reduce)
     def distance(a: Any, b: Any) -> Any:
         return pairwise_distance(a, b, p, eps)
 
@@ -420,6 +438,7 @@ def soft_margin_loss(
     >>> cr.nn.functional.soft_margin_loss(cr.tensor([0.0, 2.0]), cr.tensor([1.0, 1.0]))
     tensor(0.4100)
     """
+    reduction = spelled(reduction, size_average, reduce)
     from .activations import softplus_p
 
     input, target = _paired("soft_margin_loss", input, target)

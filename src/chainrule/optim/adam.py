@@ -82,7 +82,7 @@ class Adam(_Moments):
             if group["decoupled_weight_decay"]:
                 p.mul_(1 - lr * decay)
             else:
-                g = g + p.detach() * decay
+                g = g + p * decay
         self._moments(g, state, group)
         second = state["exp_avg_sq"]
         if group["amsgrad"]:
@@ -90,7 +90,7 @@ class Adam(_Moments):
             highest.copy_(highest.maximum(second))
             second = highest
         correction1, correction2 = 1 - b1**step, 1 - b2**step
-        denominator = second.sqrt().div_(correction2**0.5).add_(group["eps"])
+        denominator = (second.sqrt() / correction2**0.5).add_(group["eps"])
         p.sub_((state["exp_avg"] / denominator).mul_(lr / correction1))
 
 
@@ -118,9 +118,17 @@ class AdamW(Adam):
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
-        **settings: Any,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, **settings)
+        settings = dict(maximize=maximize, foreach=foreach, capturable=capturable, fused=fused)
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad, differentiable=differentiable, **settings  # type: ignore[arg-type]
+        )
 
 
 class Adamax(_Moments):
@@ -158,7 +166,7 @@ class Adamax(_Moments):
         step = self._begin(p, g, state, group, "exp_inf")
         b1, b2 = group["betas"]
         if group["weight_decay"]:
-            g = g + p.detach() * group["weight_decay"]
+            g = g + p * group["weight_decay"]
         state["exp_avg"].mul_(b1).add_(g * (1 - b1))
         highest = state["exp_inf"]
         highest.copy_((highest * b2).maximum(g.abs() + group["eps"]))
@@ -209,13 +217,13 @@ class NAdam(_Moments):
             if group["decoupled_weight_decay"]:
                 p.mul_(1 - lr * decay)
             else:
-                g = g + p.detach() * decay
+                g = g + p * decay
         mu = b1 * (1 - 0.5 * 0.96 ** (step * group["momentum_decay"]))
         mu_next = b1 * (1 - 0.5 * 0.96 ** ((step + 1) * group["momentum_decay"]))
         state["mu_product"].mul_(mu)
         product = number(state["mu_product"])
         self._moments(g, state, group)
-        denominator = (state["exp_avg_sq"] / (1 - b2**step)).sqrt().add_(group["eps"])
+        denominator = (state["exp_avg_sq"] / (1 - b2**step)).sqrt() + group["eps"]
         p.sub_((g / denominator).mul_(lr * (1 - mu) / (1 - product)))
         p.sub_((state["exp_avg"] / denominator).mul_(lr * mu_next / (1 - product * mu_next)))
 
@@ -260,7 +268,7 @@ class RAdam(_Moments):
             if group["decoupled_weight_decay"]:
                 p.mul_(1 - lr * decay)
             else:
-                g = g + p.detach() * decay
+                g = g + p * decay
         self._moments(g, state, group)
         correction2 = 1 - b2**step
         mean = state["exp_avg"] / (1 - b1**step)
@@ -269,5 +277,5 @@ class RAdam(_Moments):
         if length > 5:
             top = (length - 4) * (length - 2) * longest
             rectified = (top / ((longest - 4) * (longest - 2) * length)) ** 0.5
-            mean = mean * (rectified * correction2**0.5) / (state["exp_avg_sq"].sqrt().add_(group["eps"]))
+            mean = mean * (rectified * correction2**0.5) / (state["exp_avg_sq"].sqrt() + group["eps"])
         p.sub_(mean * lr)

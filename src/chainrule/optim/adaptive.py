@@ -10,7 +10,7 @@ from ..core.value import raw_dtype, raw_shape, wrap
 from .optimizer import Optimizer, check, counter, number, zeros_like
 
 
-def _full_like(p: Any, value: float) -> Any:
+def _full_like(p: Any, value: complex) -> Any:
     return wrap(np.full(raw_shape(p), value, raw_dtype(p)))
 
 
@@ -51,17 +51,19 @@ class Adagrad(Optimizer):
         defaults |= dict(initial_accumulator_value=initial_accumulator_value, foreach=foreach)
         super().__init__(params, defaults | dict(differentiable=differentiable, fused=fused))
         for group in self.param_groups:
+            first = group["initial_accumulator_value"]
             for p in group["params"]:
-                self.state[p].update(step=counter(), sum=_full_like(p, group["initial_accumulator_value"]))
+                both = complex(first, first) if raw_dtype(p).kind == "c" else first
+                self.state[p].update(step=counter(), sum=_full_like(p, both))
 
     def _update(self, p: Any, g: Any, state: dict, group: dict[str, Any]) -> None:
         state["step"].add_(1)
         step = number(state["step"])
         if group["weight_decay"]:
-            g = g + p.detach() * group["weight_decay"]
+            g = g + p * group["weight_decay"]
         state["sum"].add_(g * g)
         rate = group["lr"] / (1 + (step - 1) * group["lr_decay"])
-        p.sub_((g / state["sum"].sqrt().add_(group["eps"])).mul_(rate))
+        p.sub_((g / (state["sum"].sqrt() + group["eps"])).mul_(rate))
 
 
 class Adadelta(Optimizer):
@@ -104,7 +106,7 @@ class Adadelta(Optimizer):
         state["step"].add_(1)
         rho, eps = group["rho"], group["eps"]
         if group["weight_decay"]:
-            g = g + p.detach() * group["weight_decay"]
+            g = g + p * group["weight_decay"]
         state["square_avg"].mul_(rho).add_(g * g * (1 - rho))
         delta = (state["acc_delta"] + eps).sqrt() / (state["square_avg"] + eps).sqrt() * g
         state["acc_delta"].mul_(rho).add_(delta * delta * (1 - rho))
@@ -158,7 +160,7 @@ class RMSprop(Optimizer):
         state["step"].add_(1)
         alpha = group["alpha"]
         if group["weight_decay"]:
-            g = g + p.detach() * group["weight_decay"]
+            g = g + p * group["weight_decay"]
         state["square_avg"].mul_(alpha).add_(g * g * (1 - alpha))
         mean_square = state["square_avg"]
         if group["centered"]:
@@ -256,10 +258,10 @@ class ASGD(Optimizer):
         state["step"].add_(1)
         step, eta, mu = number(state["step"]), number(state["eta"]), number(state["mu"])
         if group["weight_decay"]:
-            g = g + p.detach() * group["weight_decay"]
+            g = g + p * group["weight_decay"]
         p.mul_(1 - group["lambd"] * eta)
         p.sub_(g * eta)
         average = state["ax"]
-        average.add_((p.detach() - average) * mu)
+        average.add_((p - average) * mu)
         state["eta"].fill_(group["lr"] / ((1 + group["lambd"] * group["lr"] * step) ** group["alpha"]))
         state["mu"].fill_(1 / max(1, step - group["t0"]))

@@ -111,7 +111,7 @@ def strong_wolfe(
 class LBFGS(Optimizer):
     """Quasi-Newton steps from the last `history_size` changes of gradient; step(closure) makes up to max_iter.
 
-    Parameters of any shape and one floating dtype. Nocedal and Wright 2006, chapter 7.
+    Parameters of any shape and one dtype, floating or complex (as pairs of reals). Nocedal and Wright 2006, chapter 7.
 
     >>> import chainrule as cr
     >>> p = cr.tensor([3.0], requires_grad=True)
@@ -161,8 +161,7 @@ class LBFGS(Optimizer):
 
     def _gradient(self) -> Array:
         parts = [
-            np.zeros(int(np.prod(raw_shape(p))), p._data.dtype) if p.grad is None else p.grad._data.reshape(-1)
-            for p in self._params
+            _reals(np.zeros(raw_shape(p), p._data.dtype) if p.grad is None else p.grad._data) for p in self._params
         ]
         return np.concatenate(parts)
 
@@ -170,8 +169,10 @@ class LBFGS(Optimizer):
         start = 0
         with no_grad():
             for p in self._params:
-                n = p._data.size
-                p.add_(wrap((t * d[start : start + n]).reshape(p._data.shape)))
+                paired = p._data.dtype.kind == "c"
+                n = p._data.size * (2 if paired else 1)
+                move = t * d[start : start + n]
+                p.add_(wrap((move.view(np.result_type(move, np.complex64)) if paired else move).reshape(p._data.shape)))
                 start += n
 
     def step(self, closure: Callable | None = None) -> Any:
@@ -216,7 +217,7 @@ class LBFGS(Optimizer):
                     scale = ys / float(y @ y)
                 d = _two_loops(g, old_dirs, old_stps, ro, scale)
             before, loss_before = g.copy(), loss
-            t = min(1.0, 1.0 / float(np.abs(g).sum())) * group["lr"] if state["n_iter"] == 1 else group["lr"]
+            t = group["lr"] / max(1.0, float(np.abs(g).sum())) if state["n_iter"] == 1 else group["lr"]
             slope = float(g @ d)
             if slope > -group["tolerance_change"]:
                 break
@@ -269,6 +270,12 @@ def _plain(x: Any) -> Any:
     if not isinstance(x, Tensor):
         return x
     return np.array(x._data) if raw_shape(x) else float(x._data)
+
+
+def _reals(x: Array) -> Array:
+    """All entries in one row; a complex one as its two parts."""
+    row = x.reshape(-1)
+    return row.view(row.real.dtype) if row.dtype.kind == "c" else row
 
 
 def _two_loops(g: Array, ys: list[Array], ss: list[Array], ro: list[float], scale: float) -> Array:

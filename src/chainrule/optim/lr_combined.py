@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
 from ..core.errors import ArgumentTypeError
-from .lr_decay import LRScheduler, per_group
+from .lr_decay import EPOCH_DEPRECATION_WARNING, LRScheduler, per_group, set_rate
 from .optimizer import Optimizer
 
 
@@ -44,7 +45,7 @@ class SequentialLR(LRScheduler):
         self.last_epoch = last_epoch + 1
         self.optimizer = optimizer
         for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"]
+            set_rate(group, group["initial_lr"])
         for s in schedulers:  # undo the first step that each took when it was made
             s.last_epoch -= 1
         schedulers[0]._begin()
@@ -56,7 +57,7 @@ class SequentialLR(LRScheduler):
         i = bisect_right(self._milestones, self.last_epoch)
         active = self._schedulers[i]
         if i > 0 and self._milestones[i - 1] == self.last_epoch:
-            active.step(0)
+            active.step(0) if type(active).step is not LRScheduler.step else active._advance(0)
         else:
             active.step()
         self._last_lr = active.get_last_lr()
@@ -163,6 +164,8 @@ class ReduceLROnPlateau(LRScheduler):
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
         """Take note of the metric; reduce the rates if it has stalled."""
         current = float(metrics)
+        if epoch is not None:
+            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=2)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self.is_better(current, self.best):
             self.best, self.num_bad_epochs = current, 0
@@ -175,6 +178,6 @@ class ReduceLROnPlateau(LRScheduler):
             for group, low in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
                 new = max(float(group["lr"]) * self.factor, low)
                 if float(group["lr"]) - new > self.eps:
-                    group["lr"] = new
+                    set_rate(group, new)
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         self._last_lr = self._rates()

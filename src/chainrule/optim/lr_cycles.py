@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
-from .lr_decay import LRScheduler, per_group, set_momentum
+from .lr_decay import LRScheduler, per_group, set_momentum, set_rate
 from .optimizer import Optimizer
 
 
@@ -64,9 +65,14 @@ class CosineAnnealingWarmRestarts(LRScheduler):
             else:
                 self.T_i, self.T_cur = self.T_0, epoch
         self.last_epoch = math.floor(epoch)
-        for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
-            group["lr"] = rate
-        self._last_lr = self._rates()
+        self._set(self.get_lr())
+
+
+_SCALES: dict[str, Callable] = {
+    "triangular": lambda x, gamma: 1.0,
+    "triangular2": lambda x, gamma: 1 / (2.0 ** (x - 1)),
+    "exp_range": lambda x, gamma: gamma**x,
+}
 
 
 class CyclicLR(LRScheduler):
@@ -101,14 +107,15 @@ class CyclicLR(LRScheduler):
         lows = per_group(base_lr, optimizer, "base_lr")
         if last_epoch == -1:
             for low, group in zip(lows, groups, strict=True):
-                group["lr"] = low
+                set_rate(group, low)
         self.max_lrs = per_group(max_lr, optimizer, "max_lr")
         down = step_size_up if step_size_down is None else step_size_down
         self.total_size = float(step_size_up + down)
         self.step_ratio = float(step_size_up) / self.total_size
         if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
             raise ValueError("mode is invalid and scale_fn is None")
-        self.mode, self.gamma, self._scale_fn = mode, gamma, scale_fn
+        self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
+        self._scale_fn_ref = _SCALES.get(mode)
         self.scale_mode = scale_mode if scale_fn is not None else "iterations" if mode == "exp_range" else "cycle"
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
@@ -122,9 +129,9 @@ class CyclicLR(LRScheduler):
 
     def scale_fn(self, x: float) -> float:
         """The amplitude's factor at cycle (or iteration) x."""
-        if self._scale_fn is not None:
-            return self._scale_fn(x)
-        return {"triangular": 1.0, "triangular2": 1 / (2.0 ** (x - 1)), "exp_range": self.gamma**x}[self.mode]
+        if self._scale_fn_custom is not None:
+            return self._scale_fn_custom(x)
+        return _SCALES[self.mode](x, self.gamma)
 
     def get_lr(self) -> list[float]:
         cycle = math.floor(1 + self.last_epoch / self.total_size)
@@ -140,9 +147,20 @@ class CyclicLR(LRScheduler):
         return rates
 
     def state_dict(self) -> dict[str, Any]:
-        found = super().state_dict()
-        found.pop("_scale_fn", None)
+        """Everything but the optimizer and functions; a callable object of the caller's, by its attributes."""
+        found = {k: v for k, v in super().state_dict().items() if k not in ("_scale_fn_ref", "_scale_fn_custom")}
+        own = self._scale_fn_custom
+        found["_scale_fn_custom"] = None if own is None or isinstance(own, FunctionType) else dict(own.__dict__)
         return found
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what state_dict() gave; the scale function stays the one that this schedule was made with."""
+        given = dict(state_dict)
+        saved = given.pop("_scale_fn_custom", None)
+        if saved is not None and self._scale_fn_custom is not None:
+            self._scale_fn_custom.__dict__.update(saved)
+        super().load_state_dict(given)
+        self._scale_fn_ref = _SCALES.get(self.mode)
 
 
 class OneCycleLR(LRScheduler):

@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.errors import ArgumentTypeError
+from ..core.value import Tensor
+from ..tensor.modes import no_grad
 from .optimizer import Optimizer
+
+EPOCH_DEPRECATION_WARNING = (
+    "The epoch parameter in `scheduler.step()` is deprecated: write `scheduler.step()`, once for each epoch. With an "
+    "epoch, schedules that have a closed form use it in place of the recurrence."
+)
 
 
 class LRScheduler:
@@ -36,7 +43,8 @@ class LRScheduler:
         self.optimizer = optimizer
         if last_epoch == -1:
             for group in optimizer.param_groups:
-                group.setdefault("initial_lr", group["lr"])
+                rate = group["lr"]
+                group.setdefault("initial_lr", rate.clone() if isinstance(rate, Tensor) else rate)  # type: ignore[attr-defined]
         else:
             for i, group in enumerate(optimizer.param_groups):
                 if "initial_lr" not in group:
@@ -50,6 +58,7 @@ class LRScheduler:
     def _begin(self) -> None:
         """The step that sets the first rates: those of a resumed optimizer are right already."""
         self._step_count, self._get_lr_called_within_step = 0, False
+        self.optimizer._step_scheduled = self.optimizer.__dict__.get("step")
         self._is_initial = True
         self.step()
         self._is_initial = False
@@ -71,15 +80,29 @@ class LRScheduler:
         self.__dict__.update(state_dict)
 
     def step(self, epoch: int | None = None) -> None:
-        """Move on by one, or to `epoch`."""
-        if self._step_count == 1 and not self.optimizer._opt_called:
+        """Move on by one, or to `epoch` (deprecated)."""
+        if self._step_count == 1 and self.optimizer.__dict__.get("step") is not self.optimizer._step_scheduled:
             warnings.warn(
-                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the "
-                "opposite order: `optimizer.step()` before `lr_scheduler.step()`. Otherwise the first value of the "
-                "learning rate schedule is skipped.",
+                "Seems like `optimizer.step()` has been overridden after the learning rate scheduler was made: whether "
+                "it is called before `lr_scheduler.step()`, as it should be, cannot be seen. "
+                "See https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate",
                 UserWarning,
                 stacklevel=2,
             )
+        elif self._step_count == 1 and not self.optimizer._opt_called:
+            warnings.warn(
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the "
+                "opposite order: `optimizer.step()` before `lr_scheduler.step()`. Otherwise the first value of the "
+                "learning rate schedule is skipped. "
+                "See https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate",
+                UserWarning,
+                stacklevel=2,
+            )
+        if epoch is not None:
+            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=2)
+        self._advance(epoch)
+
+    def _advance(self, epoch: int | None = None) -> None:
         self._step_count += 1
         self._get_lr_called_within_step = True  # schedules written for PyTorch ask it in their get_lr
         try:
@@ -92,12 +115,17 @@ class LRScheduler:
                 rates = closed() if closed is not None else self.get_lr()
         finally:
             self._get_lr_called_within_step = False
+        self._set(rates)
+
+    def _set(self, rates: list[float]) -> None:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+            set_rate(group, rate)
+        self._last_lr = self._rates()
 
     def _rates(self) -> list[float]:
-        return [group["lr"] for group in self.optimizer.param_groups]
+        """The groups' rates now; a rate held in a tensor is copied, since set_rate writes into it."""
+        found = [group["lr"] for group in self.optimizer.param_groups]
+        return [rate.clone() if isinstance(rate, Tensor) else rate for rate in found]  # type: ignore[attr-defined]
 
 
 _LRScheduler = LRScheduler
@@ -372,6 +400,15 @@ def per_group(value: Any, optimizer: Optimizer, name: str) -> list[float]:
             )
         return list(value)
     return [value] * n
+
+
+def set_rate(group: dict[str, Any], rate: Any) -> None:
+    """Set the learning rate of a group; one that is a tensor keeps its place in memory."""
+    if isinstance(group["lr"], Tensor):
+        with no_grad():
+            group["lr"].fill_(rate)  # type: ignore[attr-defined]
+    else:
+        group["lr"] = rate
 
 
 def set_momentum(group: dict[str, Any], value: float, use_beta1: bool) -> None:

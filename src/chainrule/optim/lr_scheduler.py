@@ -11,6 +11,7 @@ from .lr_cycles import (
     OneCycleLR,
 )
 from .lr_decay import (
+    EPOCH_DEPRECATION_WARNING,
     ConstantLR,
     CosineAnnealingLR,
     ExponentialLR,
@@ -25,6 +26,7 @@ from .lr_decay import (
 )
 
 __all__ = [
+    "EPOCH_DEPRECATION_WARNING",
     "ChainedScheduler",
     "ConstantLR",
     "CosineAnnealingLR",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.value import raw_shape, wrap
 from .optimizer import Optimizer, check, counter, number, zeros_like
 
@@ -44,8 +46,6 @@ class Adafactor(Optimizer):
         super().__init__(params, defaults | dict(foreach=foreach, maximize=maximize))
 
     def _update(self, p: Any, g: Any, state: dict, group: dict[str, Any]) -> None:
-        import numpy as np
-
         shape = raw_shape(p)
         factored = len(shape) > 1
         if not state:

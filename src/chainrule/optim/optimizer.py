@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
@@ -13,10 +14,39 @@ import numpy as np
 
 from ..core.errors import ArgumentTypeError
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
+from ..ops.views import view_as_complex, view_as_real
 from ..tensor.hooks import RemovableHandle
-from ..tensor.modes import enable_grad, no_grad
+from ..tensor.modes import enable_grad, set_grad_enabled
 
 required = object()  # PyTorch's marker for a default that has to be given
+_every_pre_hooks: OrderedDict = OrderedDict()  # the step hooks of all optimisers
+_every_post_hooks: OrderedDict = OrderedDict()
+
+
+def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
+    """Call hook(optimizer, args, kwargs) before each step of every optimizer.
+
+    >>> import chainrule as cr
+    >>> from chainrule.optim.optimizer import register_optimizer_step_pre_hook
+    >>> handle = register_optimizer_step_pre_hook(lambda optimizer, args, kwargs: print(type(optimizer).__name__))
+    >>> cr.optim.SGD([cr.zeros(1, requires_grad=True)]).step()
+    SGD
+    >>> handle.remove()
+    """
+    return RemovableHandle(_every_pre_hooks, hook)
+
+
+def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
+    """Call hook(optimizer, args, kwargs) after each step of every optimizer.
+
+    >>> import chainrule as cr
+    >>> from chainrule.optim.optimizer import register_optimizer_step_post_hook
+    >>> handle = register_optimizer_step_post_hook(lambda optimizer, args, kwargs: print("moved"))
+    >>> cr.optim.SGD([cr.zeros(1, requires_grad=True)]).step()
+    moved
+    >>> handle.remove()
+    """
+    return RemovableHandle(_every_post_hooks, hook)
 
 
 def zeros_like(p: Tensor) -> Tensor:
@@ -30,7 +60,9 @@ def counter(value: float = 0.0) -> Tensor:
 
 
 def number(t: Any) -> Any:
-    """A counter's value: a Python float, or while the step is staged a float64 tensor, as exact as that."""
+    """A counter's value: a Python float, or while the step is staged or differentiated, a float64 tensor."""
+    if isinstance(t, Tensor) and t.requires_grad:
+        return t.double()  # type: ignore[attr-defined]
     data = t._data if isinstance(t, Tensor) else t
     return float(data) if isinstance(data, (np.ndarray, np.generic, float, int)) else t.double()
 
@@ -51,12 +83,17 @@ def _with_hooks(step: Callable) -> Callable:
         self._stepping = True
         try:
             given: tuple = (self, *args)
-            for hook in list(self._pre_hooks.values()):
+            for hook in chain(list(_every_pre_hooks.values()), list(self._pre_hooks.values())):
                 found = hook(self, given, kwargs)
                 if found is not None:
+                    if not isinstance(found, tuple) or len(found) != 2:
+                        raise RuntimeError(
+                            f"{step.__qualname__} must return None or a tuple of (new_args, new_kwargs) from a step "
+                            f"pre-hook, but got {found}"
+                        )
                     given, kwargs = found
             result = step(*given, **kwargs)
-            for hook in list(self._post_hooks.values()):
+            for hook in chain(list(self._post_hooks.values()), list(_every_post_hooks.values())):
                 hook(self, given, kwargs)
             self._opt_called = True
             return result
@@ -150,8 +187,15 @@ class Optimizer:
                 raise ArgumentTypeError(
                     f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"
                 )
-            if not p.is_leaf:  # type: ignore[attr-defined]
+            if not (self.defaults.get("differentiable") or p.is_leaf or p.retains_grad):  # type: ignore[attr-defined]
                 raise ValueError("can't optimize a non-leaf Tensor")
+        if len({id(p) for p in params}) != len(params):
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters: each of them is moved several times "
+                "by one step",
+                UserWarning,
+                stacklevel=3,
+            )
         param_group["params"] = params
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
@@ -179,17 +223,34 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad():
+        with set_grad_enabled(bool(self.defaults.get("differentiable"))):
             for group in self.param_groups:
                 self._update_group(group)
         return loss
 
     def _update_group(self, group: dict[str, Any]) -> None:
-        maximize = group.get("maximize", False)
+        maximize, tracked = group.get("maximize", False), self.defaults.get("differentiable")
         for p in group["params"]:
             g = p.grad
-            if g is not None:
-                self._update(p, -g if maximize else g, self.state[p], group)
+            if g is None:
+                continue
+            g, state = -g if maximize else g, self.state[p]
+            if tracked:  # the state before the step is part of the computation: leave it as it was
+                state.update({k: v.clone() if isinstance(v, Tensor) else v for k, v in state.items()})
+            if raw_dtype(p).kind == "c":
+                self._update_complex(p, g, state, group)
+            else:
+                self._update(p, g, state, group)
+
+    def _update_complex(self, p: Any, g: Any, state: dict, group: dict[str, Any]) -> None:
+        """A complex parameter moves as its real and imaginary parts do, each with a state of its own."""
+        parts = {k: _as_real(v) for k, v in state.items()}
+        self._update(view_as_real(p), view_as_real(g), parts, group)
+        shape = (*raw_shape(p), 2)
+        for k, v in parts.items():
+            if k not in state:
+                whole = isinstance(v, Tensor) and raw_shape(v) == shape
+                state[k] = view_as_complex(v) if whole else v
 
     def _update(self, p: Tensor, g: Tensor, state: dict, group: dict[str, Any]) -> None:
         raise NotImplementedError  # abstract: each method's own
@@ -279,6 +340,10 @@ def _registered(hooks: OrderedDict, hook: Callable, prepend: bool) -> RemovableH
     if prepend:
         hooks.move_to_end(handle.id, last=False)
     return handle
+
+
+def _as_real(x: Any) -> Any:
+    return view_as_real(x) if isinstance(x, Tensor) and raw_dtype(x).kind == "c" else x
 
 
 _COUNTERS = {"step", "mu_product", "eta", "mu"}  # numbers with a precision of their own

@@ -44,7 +44,7 @@ class SGD(Optimizer):
     def _update(self, p: Any, g: Any, state: dict, group: dict[str, Any]) -> None:
         momentum = group["momentum"]
         if group["weight_decay"]:
-            g = g + p.detach() * group["weight_decay"]
+            g = g + p * group["weight_decay"]
         if momentum:
             buffer: Tensor | None = state.get("momentum_buffer")
             if buffer is None:

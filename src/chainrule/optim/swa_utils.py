@@ -12,7 +12,7 @@ import numpy as np
 from ..core.value import Tensor, wrap
 from ..nn.module import Module
 from ..tensor.modes import no_grad
-from .lr_scheduler import LRScheduler
+from .lr_decay import LRScheduler, per_group
 from .optimizer import Optimizer
 
 
@@ -185,8 +185,7 @@ class SWALR(LRScheduler):
             raise ValueError(f"anneal_strategy must by one of 'cos' or 'linear', instead got {anneal_strategy}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise ValueError(f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")
-        targets = list(swa_lr) if isinstance(swa_lr, (list, tuple)) else [swa_lr] * len(optimizer.param_groups)
-        for target, group in zip(targets, optimizer.param_groups, strict=True):
+        for target, group in zip(per_group(swa_lr, optimizer, "swa_lr"), optimizer.param_groups, strict=True):
             group["swa_lr"] = target
         self.anneal_epochs, self.anneal_strategy = anneal_epochs, anneal_strategy
         super().__init__(optimizer, last_epoch)

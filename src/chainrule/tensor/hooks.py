@@ -18,17 +18,21 @@ _ids = count()
 
 
 class RemovableHandle:
-    """What registering a hook returns; `remove()` takes the hook off again."""
+    """What registering a hook returns; `remove()` takes the hook off again, and its flags out of the dicts `flags`."""
 
-    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
+    def __init__(self, hooks: dict[int, Any], hook: Any, flags: tuple[dict[int, Any], ...] = ()) -> None:
         self.id = next(_ids)
         self._hooks: dict[int, Any] | None = hooks
+        self._flags = flags
         hooks[self.id] = hook
+        for flag in flags:
+            flag[self.id] = True
 
     def remove(self) -> None:
         """Take the hook off; doing so twice is harmless."""
         if self._hooks is not None:
-            self._hooks.pop(self.id, None)
+            for kept in (self._hooks, *self._flags):
+                kept.pop(self.id, None)
             self._hooks = None
 
     def __enter__(self) -> RemovableHandle:
