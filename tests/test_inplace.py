@@ -359,3 +359,25 @@ def test_a_recorded_write_keeps_the_layout_and_so_what_is_a_view():
     flat = a.flatten()
     a.sigmoid_()
     assert flat.tolist() == [1.0, 0.5, 0.5, 0.5]
+
+
+def test_a_write_beside_what_was_saved_is_let_through():
+    # A solver's table of stages: each stage is read with the earlier ones and written, unrecorded, to a column of its own.
+    w = cr.ones(2, requires_grad=True)
+    table = cr.zeros(2, 3)
+    table.data[:, 0] = 5.0
+    y = (table[:, :1] * w[:, None]).sum()
+    table.data[:, 1] = 7.0
+    for _ in range(200):  # far more writes than are remembered one by one
+        table[0, 2] += 1.0
+    table.data[:, 1] = 8.0
+    fresh = (table[:, :1] * w[:, None]).sum()
+    table.data[:, 2] = 8.0
+    fresh.backward()
+    assert w.grad.tolist() == [5.0, 5.0]
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward()  # whether the forgotten writes met what it saved is not known
+    z = (table[:, :2] * w[:, None]).sum()
+    table.data[1, 1:] = 9.0
+    with pytest.raises(RuntimeError, match=r"setitem wrote into the same memory at .*table.data\[1, 1:\]"):
+        z.backward()

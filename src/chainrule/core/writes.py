@@ -1,7 +1,8 @@
 """Which memory was really written to, and when, so that backward can refuse saved arrays that changed since.
 
 Every real write (under no_grad, or on tensors that record nothing) notes the memory's owner with a creation number.
-A node whose number is smaller saved its arrays before the write. Recording costs nothing; backward compares numbers.
+A node whose number is smaller saved its arrays before the write. Recording costs nothing; backward compares numbers,
+and where a part of the memory was written, whether the saved array has elements in it.
 """
 
 from __future__ import annotations
@@ -16,14 +17,60 @@ from .errors import InplaceError
 from .provenance import describe, here
 from .state import next_seq
 
+MOST_REGIONS = 64  # remembered for one owner; beyond them the older half counts as one write to everything
+
+
+class Region:
+    """One write: when, by what, from which line, and where the elements that it changed lie."""
+
+    __slots__ = ("__array_interface__", "code", "lasti", "op", "seq")
+
+    def __init__(self, seq: int, op: str, code: CodeType | None, lasti: int, part: np.ndarray) -> None:
+        self.seq, self.op, self.code, self.lasti = seq, op, code, lasti
+        self.__array_interface__ = part.__array_interface__  # addresses only: it does not keep the memory alive
+
+    def meets(self, array: np.ndarray) -> bool:
+        """Do they share an element? True as well where it would take long to find out."""
+        try:
+            return np.shares_memory(np.asarray(self), array, max_work=1000)
+        except np.exceptions.TooHardError:
+            return True
+
 
 class Write:
-    """The last write to one owner of memory."""
+    """The last write to one owner of memory; the places of the latest writes, if not to everything."""
 
-    __slots__ = ("code", "count", "lasti", "op", "owner", "seq")
+    __slots__ = ("code", "count", "lasti", "op", "owner", "regions", "seq")
 
-    def __init__(self, seq: int, op: str, code: CodeType | None, lasti: int, owner: Any) -> None:
-        self.seq, self.op, self.code, self.lasti, self.owner, self.count = seq, op, code, lasti, owner, 1
+    def __init__(self, owner: Any) -> None:
+        self.seq, self.op, self.code, self.lasti, self.owner, self.count = 0, "", None, 0, owner, 0
+        self.regions: list[Region] | None = None  # None: the last write was to everything
+
+    def note(self, seq: int, op: str, code: CodeType | None, lasti: int, part: np.ndarray | None) -> None:
+        """Add a write to `part`, or to everything (None)."""
+        if part is None:
+            self.regions = None
+        else:
+            if self.regions is None:
+                owner = self.owner()
+                self.regions = [Region(self.seq, self.op, self.code, self.lasti, owner)] if self.count else []
+            self.regions.append(Region(seq, op, code, lasti, part))
+            if len(self.regions) > MOST_REGIONS:
+                self._shorten()
+        self.seq, self.op, self.code, self.lasti, self.count = seq, op, code, lasti, self.count + 1
+
+    def _shorten(self) -> None:
+        half = MOST_REGIONS // 2
+        last = self.regions[half - 1]
+        self.regions[:half] = [Region(last.seq, last.op, last.code, last.lasti, self.owner())]
+
+    def since(self, seq: int, array: np.ndarray) -> Write | Region | None:
+        """A write after `seq` that may have changed an element of `array`."""
+        if self.seq <= seq:
+            return None
+        if self.regions is None:
+            return self
+        return next((r for r in reversed(self.regions) if r.seq > seq and r.meets(array)), None)
 
 
 class _Log:
@@ -51,10 +98,9 @@ def note_write(array: Any, op: str) -> None:
     code, lasti = here(2)
     log.last = seq = next_seq()
     known = _writes.get(key)
-    if known is not None and known.owner() is owner:
-        known.seq, known.op, known.code, known.lasti, known.count = seq, op, code, lasti, known.count + 1
-    else:
-        _writes[key] = Write(seq, op, code, lasti, weakref.ref(owner, lambda _, key=key: _writes.pop(key, None)))
+    if known is None or known.owner() is not owner:
+        known = _writes[key] = Write(weakref.ref(owner, lambda _, key=key: _writes.pop(key, None)))
+    known.note(seq, op, code, lasti, None if array.size == owner.size else array)
 
 
 def last_write(array: Any) -> Write | None:
@@ -79,11 +125,14 @@ def check_unwritten(node: Any, array: Any) -> None:
         return
     owner = owner_of(array)
     write = _writes.get(id(owner))
-    if write is not None and write.seq > node.seq and write.owner() is owner:
+    if write is None or write.owner() is not owner:
+        return
+    later = write.since(node.seq, array)
+    if later is not None:
         raise InplaceError(
             "one of the variables needed for gradient computation has been modified by an inplace operation: "
             f"{node.prim.name} saved an array of shape {tuple(array.shape)} at {describe(node.code, node.lasti)}, and "
-            f"{write.op} wrote into the same memory at {describe(write.code, write.lasti)}. Write the result to a new "
+            f"{later.op} wrote into the same memory at {describe(later.code, later.lasti)}. Write the result to a new "
             f"tensor (for example `y = x + v` instead of `x += v`), or call backward() before the write, or clone() "
             f"what is written to."
         )

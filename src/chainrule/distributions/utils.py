@@ -6,15 +6,20 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
+import numpy as np
+
 from ..core.dtypes import from_numpy_dtype, get_default_dtype
-from ..core.errors import ArgumentTypeError
-from ..core.value import Tensor, raw_dtype
-from ..ops.joining import broadcast_tensors
+from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.value import Tensor, raw_dtype, wrap
+from ..ops.joining import broadcast_tensors, cat
 from ..ops.softmax import softmax
 from ..tensor.creation import tensor
 from ..tensor.modes import enable_grad
 
-__all__ = ["broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits"]
+__all__ = ["broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits"] + [
+    "tril_matrix_to_vec",
+    "vec_to_tril_matrix",
+]
 
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
@@ -31,8 +36,6 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
 
 def clamp_probs(probs: Tensor) -> Tensor:
     """Probabilities kept away from 0 and 1 by the dtype's rounding unit, so that their logits are finite."""
-    import numpy as np
-
     eps = float(np.finfo(from_numpy_dtype(raw_dtype(probs)).dtype).eps)
     return probs.clamp(min=eps, max=1 - eps)
 
@@ -64,9 +67,36 @@ class lazy_property:  # noqa: N801 (PyTorch's name)
         return value
 
 
+def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
+    """Matrices whose lower triangles, from the diagonal `diag` down, hold the last dimension of `vec`, row by row.
+
+    >>> vec_to_tril_matrix(cr.tensor([1.0, 2.0, 3.0]))
+    tensor([[1., 0.],
+            [2., 3.]])
+    """
+    length = vec.shape[-1]
+    n = round((-(1 + 2 * diag) + ((1 + 2 * diag) ** 2 + 8 * length + 4 * abs(diag) * (diag + 1)) ** 0.5) / 2)
+    rows, columns = np.tril_indices(n, diag)
+    place = np.full((n, n), length)
+    place[rows, columns] = np.arange(len(rows))
+    padded = cat([vec, vec.new_zeros(*vec.shape[:-1], 1)], -1)
+    return padded[..., wrap(place)]
+
+
+def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:
+    """The lower triangles of matrices, from the diagonal `diag` down, row by row; inverse of vec_to_tril_matrix.
+
+    >>> tril_matrix_to_vec(cr.tensor([[1.0, 0.0], [2.0, 3.0]]))
+    tensor([1., 2., 3.])
+    """
+    n = mat.shape[-1]
+    if not -n <= diag < n:
+        raise ArgumentError(f"diag ({diag}) provided is outside [{-n}, {n - 1}].")
+    rows, columns = np.tril_indices(n, diag)
+    return mat[..., wrap(rows), wrap(columns)]
+
+
 def one_of(probs: Any, logits: Any) -> None:
     """Exactly one of the two is given."""
     if (probs is None) == (logits is None):
-        from ..core.errors import ArgumentError
-
         raise ArgumentError("Either `probs` or `logits` must be specified, but not both.")

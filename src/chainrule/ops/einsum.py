@@ -90,9 +90,43 @@ def _order(ins: tuple[Labels, ...], out: Labels, sizes: tuple[int, ...]) -> tupl
     return tuple(pairs)
 
 
+@lru_cache(maxsize=1024)
+def _one_product(ins: tuple[Labels, ...], out: Labels, sizes: tuple[int, ...]) -> tuple | None:
+    """How to contract two operands by one matrix product: is there a sum, axes and shape of each and of the result.
+
+    None where a label is repeated, summed within one operand, or new in the result.
+    """
+    if len(ins) != 2 or any([len(set(labels)) < len(labels) for labels in (*ins, out)]):
+        return None
+    xl, yl = ins
+    if set(out) - {*xl, *yl} or set(xl) - {*yl, *out} or set(yl) - {*xl, *out}:
+        return None
+    batch, inner = [a for a in xl if a in yl and a in out], [a for a in xl if a in yl and a not in out]
+    left, right = [a for a in xl if a not in yl], [a for a in yl if a not in xl]
+    lead, n, k, m = (prod(sizes[a] for a in some) for some in (batch, left, inner, right))
+    head = (lead,) if batch else ()
+    made = (*batch, *left, *right)
+    return (
+        bool(inner),
+        tuple(xl.index(a) for a in (*batch, *left, *inner)),
+        (*head, n, k),
+        tuple(yl.index(a) for a in (*batch, *inner, *right)),
+        (*head, k, m),
+        tuple(sizes[a] for a in made),
+        tuple(made.index(a) for a in out),
+    )
+
+
 def _contract_impl(xp: Any, *operands: Any, spec: tuple) -> Any:
     ins, out, sizes = spec
     dtype = operands[0].dtype
+    plan = _one_product(ins, out, sizes) if dtype.itemsize > 2 else None
+    if plan is not None:
+        x, y = operands
+        summed, x_axes, x_shape, y_axes, y_shape, shape, axes = plan
+        x, y = x.transpose(x_axes).reshape(x_shape), y.transpose(y_axes).reshape(y_shape)
+        made = xp.matmul(x, y) if summed else xp.multiply(x, y)
+        return made.reshape(shape).transpose(axes)
     half = dtype.itemsize == 2 and is_inexact(dtype)
     work = [(x.astype(xp.float32) if half else x, labels) for x, labels in zip(operands, ins, strict=True)]
     wanted = set(out)
@@ -219,24 +253,26 @@ def _named(text: str, where: str) -> list:
     return names
 
 
-def _parse(equation: str) -> tuple[list, list | None]:
+@lru_cache(maxsize=1024)
+def _parse(equation: str) -> tuple[tuple, tuple | None]:
     ins, arrow, out = equation.partition("->")
-    given = [_named(t, f"operand {i}") for i, t in enumerate(ins.split(","))]
-    return given, _named(out, "the output") if arrow else None
+    given = tuple(tuple(_named(t, f"operand {i}")) for i, t in enumerate(ins.split(",")))
+    return given, tuple(_named(out, "the output")) if arrow else None
 
 
-def _sublists(given: tuple) -> tuple[list, list, list | None]:
+def _sublists(given: tuple) -> tuple[list, tuple, tuple | None]:
     """(operands, subscripts, output subscripts) of einsum(x, [0, 1], y, [1, 2], [0, 2])."""
 
-    def names(sub: Any) -> list:
+    def names(sub: Any) -> tuple:
         for a in sub:
             if a is not Ellipsis and not (isinstance(a, (int, np.integer)) and 0 <= a < 52):
                 raise ArgumentError(f"einsum(): expected subscripts to be integers in the range [0, 52), but got {a!r}")
-        return [a if a is Ellipsis else "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"[a] for a in sub]
+        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+        return tuple(a if a is Ellipsis else letters[a] for a in sub)
 
     out = names(given[-1]) if len(given) % 2 else None
     pairs = given[: len(given) // 2 * 2]
-    return list(pairs[::2]), [names(sub) for sub in pairs[1::2]], out
+    return list(pairs[::2]), tuple(names(sub) for sub in pairs[1::2]), out
 
 
 def _show(names: Any) -> str:
@@ -337,7 +373,7 @@ def einsum(*args: Any) -> Any:
     if not operands:
         raise ArgumentError("einsum(): must provide at least one operand; write einsum('ij->ji', x)")
     shapes = tuple(raw_shape(x) for x in operands)
-    spec, smaller = _plan(tuple(map(tuple, ins)), None if out is None else tuple(out), shapes)
+    spec, smaller = _plan(ins, out, shapes)
     if len(operands) == 1:
         labels, result = spec[0][0], spec[1]
         if sorted(labels) == sorted(result) and len(set(labels)) == len(labels):

@@ -7,6 +7,7 @@ view of the base is made again from it, so that all see the same memory, as in P
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,7 @@ from .data import converted
 from .rebinding import become, forbidden_view, live_views, rebind
 
 ndarray = np.ndarray
+_BASIC = {int, slice, type(...), type(None)}  # keys that give views
 
 
 def inplace_form(name: str, function: Callable) -> Callable:
@@ -157,13 +159,22 @@ def write(target: Tensor, value: Any, name: str, key: Any = ...) -> None:
             "unsupported operation: more than one element of the written-to tensor refers to a single memory "
             f"location, or its memory is read-only. Please clone() the tensor before performing {name}."
         )
-    note_write(data, name)
+    note_write(data if key is ... else _region(data, key), name)
     try:
         data[key] = value
     except IndexError as error:
         raise IndexingError(f"{name}: {error}; the tensor has shape {tuple(data.shape)}") from error
     except ValueError as error:
         raise ShapeError(f"{name}: shape mismatch: {error}; the tensor has shape {tuple(data.shape)}") from error
+
+
+def _region(data: ndarray, key: Any) -> ndarray:
+    """The elements that a write at `key` may change, as a view: all, unless the key is made of integers and slices."""
+    keys = key if isinstance(key, tuple) else (key,)
+    if all(type(k) in _BASIC for k in keys):
+        with contextlib.suppress(IndexError):  # the write itself says what is wrong
+            return data[keys if ... in keys else (*keys, ...)]
+    return data
 
 
 def _part(data: ndarray, key: Any) -> ndarray | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentTypeError, GraphError, InplaceError, ShapeError
+from ..core.state import state
 from ..core.value import Tensor, Tracer, raw_dtype, raw_shape, wrap
 from ..core.writes import note_write, owner_of
 from ..ops.views import as_strided
@@ -129,7 +130,7 @@ def storage(self: Tensor) -> TypedStorage:
 def _plain(self: Tensor, name: str) -> ndarray:
     if isinstance(self, Tracer) or not isinstance(self._data, ndarray):
         raise GraphError(f"{name} needs a tensor that is not being transformed or staged")
-    if self._node is not None:
+    if self._node is not None and not (name == "set_()" and self.is_leaf and not state.grad_enabled):  # type: ignore[attr-defined]
         raise InplaceError(f"cannot resize variables that require grad: write {name} on x.detach(), or x.reshape(...)")
     return self._data
 

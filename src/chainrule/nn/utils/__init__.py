@@ -14,7 +14,7 @@ from .gradients import (
     skip_init,
     vector_to_parameters,
 )
-from .parametrizations import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
+from .norm_hooks import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
 
 __all__ = [
     "clip_grad_norm",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.value import raw_shape
+import numpy as np
+
+from ...core.errors import ArgumentError
+from ...core.value import Tensor, raw_shape
 from ...tensor.modes import no_grad
 from ..module import Module
-from .parametrize import register_parametrization, remove_parametrizations
+from .parametrize import register_parametrization
 
 
 def norm_except(v: Any, dim: int | None) -> Any:
@@ -41,37 +44,21 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     The magnitude has size 1 but in `dim`; the direction has the weight's shape. Salimans and Kingma 2016.
 
     >>> import chainrule as cr
-    >>> layer = cr.nn.utils.weight_norm(cr.nn.Linear(3, 2))
+    >>> layer = cr.nn.utils.parametrizations.weight_norm(cr.nn.Linear(3, 2))
     >>> {name: tuple(p.shape) for name, p in layer.named_parameters()}
     {'bias': (2,), 'parametrizations.weight.original0': (2, 1), 'parametrizations.weight.original1': (2, 3)}
     """
-    return register_parametrization(module, name, WeightNorm(dim), unsafe=True)
+    register_parametrization(module, name, WeightNorm(dim), unsafe=True)
 
+    def rename(state: Any, prefix: str, *rest: Any) -> None:
+        """Load what nn.utils.weight_norm saved."""
+        old = [f"{prefix}{name}_g", f"{prefix}{name}_v"]
+        if all(key in state for key in old):
+            for i, key in enumerate(old):
+                state[f"{prefix}parametrizations.{name}.original{i}"] = state.pop(key)
 
-def remove_weight_norm(module: Module, name: str = "weight") -> Module:
-    """Make the weight a plain parameter again, with its present value.
-
-    Its shape and dtype stay.
-
-    >>> import chainrule as cr
-    >>> layer = cr.nn.utils.weight_norm(cr.nn.Linear(2, 2))
-    >>> sorted(dict(cr.nn.utils.remove_weight_norm(layer).named_parameters()))
-    ['bias', 'weight']
-    """
-    return remove_parametrizations(module, name)
-
-
-def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
-    """Make the weight a plain parameter again, with its present value.
-
-    Its shape and dtype stay.
-
-    >>> import chainrule as cr
-    >>> layer = cr.nn.utils.spectral_norm(cr.nn.Linear(2, 2))
-    >>> sorted(dict(cr.nn.utils.remove_spectral_norm(layer).named_parameters()))
-    ['bias', 'weight']
-    """
-    return remove_parametrizations(module, name)
+    module._register_load_state_dict_pre_hook(rename)
+    return module
 
 
 class SpectralNorm(Module):
@@ -99,7 +86,7 @@ class SpectralNorm(Module):
         with no_grad():
             for _ in range(times):
                 self._u.copy_(F.normalize(matrix.mv(self._v), dim=0, eps=self.eps))
-                self._v.copy_(F.normalize(matrix.mT.mv(self._u), dim=0, eps=self.eps))
+                self._v.copy_(F.normalize(matrix.mH.mv(self._u), dim=0, eps=self.eps))
 
     def forward(self, weight: Any) -> Any:
         from .. import functional as F  # noqa: N812
@@ -124,7 +111,7 @@ def spectral_norm(
     The weight's shape and dtype stay. Miyato et al. 2018.
 
     >>> import chainrule as cr
-    >>> layer = cr.nn.utils.spectral_norm(cr.nn.Linear(3, 2))
+    >>> layer = cr.nn.utils.parametrizations.spectral_norm(cr.nn.Linear(3, 2))
     >>> layer(cr.ones(1, 3)).shape
     torch.Size([1, 2])
     """
@@ -133,43 +120,129 @@ def spectral_norm(
     return register_parametrization(module, name, SpectralNorm(getattr(module, name), n_power_iterations, dim, eps))
 
 
+_MAPS = ("matrix_exp", "cayley", "householder")
+
+
+def _q_factor(matrix: Any) -> Any:
+    """The orthogonal factor Q of QR, with the signs that make diag(R) positive."""
+    from ...ops.linalg_factor import qr
+
+    q, r = qr(matrix)
+    return q * r.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
+
+
+def _is_orthogonal(matrix: Any) -> bool:
+    n, k = raw_shape(matrix)[-2:]
+    eps = 10 * n * np.finfo(matrix._data.dtype).eps
+    return bool(np.allclose((matrix.mH @ matrix)._data, np.eye(k), atol=eps))
+
+
 class Orthogonal(Module):
-    """The matrix exponential of a skew-symmetric matrix: always orthogonal."""
+    """A free matrix X as a matrix Q with orthonormal columns (rows, where it is wide): Q^H Q = I.
 
-    def __init__(self, base: Any) -> None:
+    With A = tril(X) - tril(X)^H: Q = exp(A) ("matrix_exp"), Q = (I - A/2)^-1 (I + A/2) ("cayley"), or Q is the product
+    of the Householder reflections below X's diagonal, with the signs on it ("householder"). With use_trivialization,
+    `base` Q instead of Q (Lezcano-Casado 2019), so that any orthogonal matrix can be assigned.
+    """
+
+    base: Any
+
+    def __init__(self, weight: Any, orthogonal_map: str, use_trivialization: bool = True) -> None:
         super().__init__()
-        self.register_buffer("base", base)
+        if weight.is_complex() and orthogonal_map == "householder":
+            raise ArgumentError("The householder parametrization does not support complex tensors.")
+        self.shape, self.orthogonal_map = raw_shape(weight), orthogonal_map
+        self.use_trivialization = use_trivialization
+        if use_trivialization:
+            self.register_buffer("base", None)
 
-    def forward(self, weight: Any) -> Any:
+    def forward(self, X: Any) -> Any:
+        from ...ops.joining import cat
         from ...ops.linalg_basic import matrix_exp
+        from ...ops.linalg_factor import householder_product
+        from ...ops.linalg_systems import solve
+        from ...tensor.creation import eye
 
-        rows, columns = raw_shape(weight)[-2:]
-        n = max(rows, columns)
-        tall = weight if rows >= columns else weight.mT
-        lower = tall.tril(-1)
-        if n != raw_shape(lower)[-1]:
-            from ...ops.joining import cat
+        rows, k = raw_shape(X)[-2:]
+        wide = rows < k
+        tall = X.mT if wide else X
+        n, k = raw_shape(tall)[-2:]
+        if self.orthogonal_map == "householder":
+            lower = tall.tril(-1)
+            tau = 2.0 / (1.0 + (lower * lower).sum(-2))
+            q = householder_product(lower, tau) * tall.detach().diagonal(dim1=-2, dim2=-1).trunc().unsqueeze(-2)
+        else:
+            lower = tall.tril()
+            if n != k:
+                lower = cat([lower, lower.new_zeros((*raw_shape(lower)[:-1], n - k))], -1)
+            a = lower - lower.mH
+            if self.orthogonal_map == "matrix_exp":
+                q = matrix_exp(a)
+            else:
+                one = eye(n, dtype=a.dtype)
+                q = solve(one - a * 0.5, one + a * 0.5)
+            q = q[..., :k]
+        if self.use_trivialization:
+            q = self.base @ q
+        return q.mT if wide else q
 
-            lower = cat([lower, lower.new_zeros((*raw_shape(lower)[:-1], n - raw_shape(lower)[-1]))], -1)
-        q = matrix_exp(lower - lower.mT)
-        q = self.base @ q[..., : min(rows, columns)]
-        return q if rows >= columns else q.mT
+    def right_inverse(self, Q: Any) -> Any:
+        """X for a matrix that is to be assigned; with use_trivialization, Q moves into `base` and X starts anew."""
+        from ...ops.joining import cat
+        from ...ops.low_rank import geqrf
 
-    def right_inverse(self, value: Any) -> Any:
-        """Start from the zero skew matrix, that is from `base`."""
-        return value.detach() * 0
+        if raw_shape(Q) != self.shape:
+            raise ArgumentError(
+                f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {raw_shape(Q)}."
+            )
+        wide = self.shape[-2] < self.shape[-1]
+        tall = (Q.mT if wide else Q).detach()
+        n, k = raw_shape(tall)[-2:]
+        if not self.use_trivialization:
+            if self.orthogonal_map != "householder":
+                raise NotImplementedError(
+                    "It is not possible to assign to the matrix exponential or the Cayley parametrizations when "
+                    "use_trivialization=False."
+                )
+            a, tau = geqrf(tall)
+            diagonal = a.diagonal(dim1=-2, dim2=-1)
+            diagonal.copy_(diagonal.sign() * (1 - 2 * (tau == 0).to(a.dtype)))  # tau = 0: no reflection
+            return a.mT if wide else a
+        if n != k:
+            noise = tall.new_empty((*raw_shape(tall)[:-1], n - k)).normal_()
+            self.base = _q_factor(cat([tall, noise], -1))
+        else:
+            self.base = tall.clone() if _is_orthogonal(tall) else _q_factor(tall)
+        start = Q.detach().clone().zero_()
+        start.diagonal(dim1=-2, dim2=-1).fill_(-1.0)  # no reflections, and for the other maps A = 0
+        return start
 
 
-def orthogonal(module: Module, name: str = "weight", orthogonal_map: str | None = None, **settings: Any) -> Module:
-    """Keep a matrix orthogonal, starting from the orthogonal factor of its present value."""
-    import numpy as np
+def orthogonal(
+    module: Module, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True
+) -> Module:
+    """Keep a matrix, or a batch of them, orthogonal; it starts from the orthogonal factor of its present value.
 
-    from ...core.value import wrap
+    `orthogonal_map` is "matrix_exp" (the default for square and complex matrices), "cayley", or "householder" (the
+    default for others). With use_trivialization=False the first two start from the value that X as it is gives.
+    Shape and dtype stay. Raises ValueError for tensors of fewer than two dimensions and for other maps.
+    Lezcano-Casado and Martinez-Rubio 2019.
 
-    weight = getattr(module, name).detach()
+    >>> import chainrule as cr
+    >>> w = cr.nn.utils.parametrizations.orthogonal(cr.nn.Linear(3, 2)).weight
+    >>> bool(cr.allclose(w @ w.T, cr.eye(2), atol=1e-6))
+    True
+    """
+    weight = getattr(module, name, None)
+    if not isinstance(weight, Tensor):
+        raise ArgumentError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+    if weight.ndim < 2:  # type: ignore[attr-defined]
+        raise ArgumentError(f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")  # type: ignore[attr-defined]
     rows, columns = raw_shape(weight)[-2:]
-    data = np.asarray(weight._data)
-    q, r = np.linalg.qr(data if rows >= columns else np.swapaxes(data, -1, -2), mode="complete")
-    signs = np.sign(np.diagonal(r, axis1=-2, axis2=-1))
-    full = np.concatenate([signs, np.ones(max(rows, columns) - signs.shape[-1], q.dtype)]) if q.ndim == 2 else 1.0
-    return register_parametrization(module, name, Orthogonal(wrap(q * full)), unsafe=True)
+    if orthogonal_map is None:
+        orthogonal_map = "matrix_exp" if rows == columns or weight.is_complex() else "householder"  # type: ignore[attr-defined]
+    if orthogonal_map not in _MAPS:
+        raise ArgumentError(
+            f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}'
+        )
+    return register_parametrization(module, name, Orthogonal(weight, orthogonal_map, use_trivialization), unsafe=True)
