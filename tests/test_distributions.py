@@ -340,7 +340,7 @@ def test_jacobian_of_stick_breaking_is_its_determinant():
 
 
 CONSTRAINTS = [
-    "real", "positive", "nonnegative", "unit_interval", "simplex", "lower_cholesky", "real_vector",
+    "real", "positive", "nonnegative", "unit_interval", "simplex", "corr_cholesky", "real_vector",
 ]  # fmt: skip
 
 

@@ -303,6 +303,8 @@ def test_modules_start_with_torchs_spread(text):
     torch = pytest.importorskip("torch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        cr.manual_seed(1)
+        torch.manual_seed(1)
         ours, theirs = (eval("nn." + text, {"nn": lib.nn}) for lib in (cr, torch))
     for (name, p), q in zip(ours.named_parameters(), theirs.parameters(), strict=True):
         if q.numel() > 400 or q.std() == 0:

@@ -320,7 +320,7 @@ def test_writes_through_numpy_functions():
 
 
 UNKNOWN = [
-    (lambda t: np.histogram2d(t, t), "numpy.*histogram2d"),
+    (lambda t: np.packbits(t), "numpy.*packbits"),
     (lambda t: np.spacing(t), "numpy.spacing"),
     (lambda t: np.multiply.at(t, [0], 2.0), "numpy.multiply.at"),
     (lambda t: np.pad(t, 1, mode="mean"), "mode='mean'"),

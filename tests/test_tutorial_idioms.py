@@ -56,3 +56,64 @@ def test_lstm_states_may_come_as_a_list(x):
     assert cr.equal(lstm(packed, zeros)[0].data, lstm(packed)[0].data)
     h, c = cr.nn.LSTMCell(3, 5)(cr.ones(2, 3), [cr.zeros(2, 5), cr.zeros(2, 5)])
     assert h.shape == c.shape == (2, 5)
+
+
+def test_matplotlib_draws_tensors(tmp_path):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    x, y = cr.arange(3), cr.tensor([0.5, 2.0, 1.0])
+    image = cr.eye(3)
+    figure = pyplot.figure()
+    flat, solid = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="3d")
+    bars = flat.bar(x + 0.1, y, 0.2, label="named", color="red")
+    assert [bar.get_height() for bar in bars] == y.tolist()
+    counts, *edges, _ = flat.hist2d(y, y, bins=2)
+    assert counts.sum() == 3 and [len(e) for e in edges] == [3, 3]
+    flat.hist(y), flat.imshow(image), flat.scatter(x, y, c=y), flat.fill_between(x, y, y + 1)
+    flat.plot(x, y), flat.stem(x, y), flat.contour(image), flat.pcolormesh(image), flat.boxplot(y)
+    flat.errorbar(x, y, yerr=y), flat.text(x[0], y[0], "a")
+    across, down = cr.meshgrid(x.float(), y, indexing="ij")
+    solid.plot_surface(across, down, image)
+    solid.plot_wireframe(across, down, image)
+    solid.scatter(x, y, y)
+    figure.savefig(tmp_path / "drawn.png")
+    pyplot.close(figure)
+
+
+@pytest.mark.parametrize("make", [cr.rand, cr.randn, cr.zeros, cr.ones, cr.empty])
+def test_makers_take_their_size_by_name(make):
+    assert make(size=(2, 3)).shape == (2, 3) and make(size=()).shape == () and make(size=[4]).shape == (4,)
+    with pytest.raises(TypeError):
+        make(2, size=(2,))
+
+
+X = cr.arange(6.0).reshape(2, 3)
+BY_NAME = {
+    "reshape": (lambda: X.reshape(shape=(3, 2)), lambda: X.reshape(3, 2)),
+    "view": (lambda: X.view(size=[6]), lambda: X.view(6)),
+    "view as": (lambda: X.view(dtype=cr.int32), lambda: X.view(cr.int32)),
+    "permute": (lambda: cr.permute(X, dims=(1, 0)), lambda: X.permute(1, 0)),
+    "repeat": (lambda: X.repeat(repeats=(2, 1)), lambda: X.repeat(2, 1)),
+    "tile": (lambda: cr.tile(X, dims=(2,)), lambda: X.tile(2)),
+    "swapaxes": (lambda: X.swapaxes(axis0=0, axis1=1), lambda: X.transpose(dim0=0, dim1=1)),
+}
+
+
+@pytest.mark.parametrize("named", BY_NAME)
+def test_sizes_and_dimensions_may_be_named(named):
+    by_name, by_place = BY_NAME[named]
+    assert cr.equal(by_name(), by_place())
+
+
+def test_split_takes_its_size_by_the_methods_name():
+    assert [p.shape for p in X.split(split_size=2, dim=1)] == [p.shape for p in X.split(2, 1)]
+
+
+def test_a_lazy_weight_may_be_filled_before_it_has_a_shape():
+    layer = cr.nn.LazyLinear(2)
+    layer.weight.data.normal_(0, 0.01)
+    layer.bias.data.fill_(0)
+    assert isinstance(layer.weight, cr.nn.UninitializedParameter) and layer.weight.data.shape == (0,)
+    assert layer(cr.ones(4, 3)).shape == (4, 2) and layer.weight.shape == (2, 3)

@@ -157,9 +157,9 @@ double, half, cfloat, cdouble, long, short = float64, float16, complex64, comple
 from .core.dtypes import bool_ as bool, float32 as float, int32 as int  # noqa: E402
 
 _NAMESPACES = (
-    *("_C", "accelerator", "amp", "array_api", "articles", "backends", "cuda", "distributed", "distributions", "estimators"),
-    *("explain", "fft", "func", "graph", "linalg", "methods", "mps", "nn", "optim", "random", "signal", "special"),
-    *("testing", "train", "utils", "version", "xpu"),
+    *("_C", "accelerator", "amp", "array_api", "articles", "backends", "cuda", "distributed", "distributions"),
+    *("estimators", "explain", "fft", "func", "graph", "linalg", "methods", "mps", "nn", "optim", "random", "signal"),
+    *("special", "testing", "train", "utils", "version", "xpu"),
 )
 # names from modules that few programs need
 _LAZY = {

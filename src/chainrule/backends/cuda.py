@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from ..tensor.devices import is_available, nothing
 
 is_built = is_available
@@ -19,4 +22,20 @@ matmul = _Matmul()
 enable_flash_sdp = enable_mem_efficient_sdp = enable_math_sdp = enable_cudnn_sdp = nothing
 flash_sdp_enabled = mem_efficient_sdp_enabled = cudnn_sdp_enabled = is_available
 
-__all__ = ["is_built", "matmul"]
+
+@contextlib.contextmanager
+def sdp_kernel(
+    enable_flash: bool = True, enable_math: bool = True, enable_mem_efficient: bool = True, enable_cudnn: bool = True
+) -> Iterator[dict]:
+    """Which kernels attention may use on a GPU (PyTorch's older spelling of nn.attention.sdpa_kernel); there is one here.
+
+    >>> import chainrule as cr
+    >>> q = cr.ones(1, 2, 3)
+    >>> with cr.backends.cuda.sdp_kernel(enable_math=False):
+    ...     cr.nn.functional.scaled_dot_product_attention(q, q, q).shape
+    torch.Size([1, 2, 3])
+    """
+    yield {}
+
+
+__all__ = ["is_built", "matmul", "sdp_kernel"]

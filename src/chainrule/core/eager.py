@@ -26,13 +26,17 @@ from .value import InferenceTensor, Memory, Tensor, Tracer, new_object, raw_dtyp
 from .writes import times_written
 
 ndarray = np.ndarray
+ONE = (True,)
 asarray = np.asarray
 
 
 def bind(prim: Primitive, args: tuple, params: dict) -> Any:
     """Apply a primitive to tensors, tracers, symbols or raw arrays; raw arrays in, raw arrays out."""
-    if state.mode == 2:
-        return bind_general(prim, args, params)
+    if special.on:
+        if state.mode == 2:
+            return bind_general(prim, args, params)
+    elif len(args) == 1 and type(args[0]) is Tensor and prim.n_out == 1:
+        return bind_one(prim, args[0], params)
     raws, edges, lifted, recorded = [], [], False, False
     for x in args:
         if type(x) is Tensor:
@@ -61,6 +65,46 @@ def bind(prim: Primitive, args: tuple, params: dict) -> Any:
 
 
 primitive_module._bind = bind
+
+
+def bind_one(prim: Primitive, input: Tensor, params: dict) -> Any:
+    """`bind` for one tensor and one result while no mode is on: the same in less time."""
+    x = input._data
+    try:
+        ans = prim.impl(np, x, **params)
+    except ChainruleError:
+        raise
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise operand_error(prim, (x,), params, error) from error
+    edge = input._node
+    if type(ans) is not ndarray or (edge is not None and (prim.cut or prim.joint is not None)):
+        return finish(prim, (input,), (x,), (edge,), params, ans, edge is not None)
+    out = new_object(Tensor)
+    out._data = ans
+    out._node = None
+    if edge is not None:
+        dtype = ans.dtype
+        if dtype is not F32 and dtype is not F64:
+            return finish(prim, (input,), (x,), (edge,), params, ans, True)
+        (kind,), keep_ans = prim.reads(1, ONE)
+        out._node = node = new_object(Link1)
+        node.prim = prim
+        node.x = x if kind == VALUE else Spec(x.shape, x.dtype) if kind == SPEC else None
+        node.ans = ans if keep_ans else None
+        node.edge = edge
+        node.params = params
+        node.meta = None
+        node.seq = next_seq()
+        frame = _getframe(2)
+        code = frame.f_code
+        if code is not last.code:
+            frame = user_frame(frame)
+            last.code = code = frame.f_code
+        node.code = code
+        node.lasti = frame.f_lasti
+    if prim.view and is_alias(ans, x):
+        register_view(out, input, prim, params)
+    return out
 
 
 def finish(prim: Primitive, args: Any, raws: Any, edges: Any, params: dict, ans: Any, recorded: bool) -> Any:

@@ -7,6 +7,8 @@ without leaves), and every class registered with `register_pytree_node` or `regi
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -62,7 +64,8 @@ def register_pytree_node(
 ) -> None:
     """Make instances of `cls` containers.
 
-    `flatten(node)` gives (children, context) and `unflatten(children, context)` the node again.
+    `flatten(node)` gives (children, context) and `unflatten(children, context)` the node again. (JAX's order is taken
+    for an `unflatten` whose parameters have JAX's names: the first begins with "aux", or the second is "children".)
 
     `context` is anything that can be compared with ==; `names(context, n)` gives the steps of paths in error messages.
 
@@ -74,13 +77,64 @@ def register_pytree_node(
     """
     if cls in _KINDS:
         raise ArgumentError(f"register_pytree_node: {cls.__name__} is registered already")
-    _KINDS[cls] = _Kind(flatten, lambda context, children: unflatten(children, context), names or _indices)
+    swapped = _context_first(unflatten)
+
+    def build(context: Any, children: Iterable) -> Any:
+        try:
+            return unflatten(context, children) if swapped else unflatten(children, context)
+        except TypeError as error:
+            error.add_note(
+                f"{cls.__name__} was registered with an `unflatten` that is called as unflatten(children, context); "
+                f"in JAX's order name the parameters (aux_data, children)"
+            )
+            raise
+
+    _KINDS[cls] = _Kind(flatten, build, names or _indices)
 
 
-def register_dataclass(cls: type, static: Iterable[str] = ()) -> type:
+def _context_first(unflatten: Callable) -> bool:
+    """Do the parameters' names say that they are in JAX's order, (aux_data, children)?"""
+    try:
+        names = list(inspect.signature(unflatten).parameters)
+    except (TypeError, ValueError):
+        return False
+    return len(names) == 2 and (names[0].startswith("aux") or names[1] == "children")
+
+
+def register_pytree_node_class(cls: type) -> type:
+    """Make instances of a class with `tree_flatten(self)` and `tree_unflatten(cls, aux_data, children)` containers.
+
+    `tree_flatten` gives (children, aux_data). A decorator; returns `cls`.
+
+    >>> @register_pytree_node_class
+    ... class Line:
+    ...     def __init__(self, slope, name): self.slope, self.name = slope, name
+    ...     def tree_flatten(self): return (self.slope,), self.name
+    ...     @classmethod
+    ...     def tree_unflatten(cls, aux_data, children): return cls(*children, aux_data)
+    >>> tree_map(lambda v: 2 * v, Line(3.0, "steep")).slope
+    6.0
+    """
+    build: Callable = cls.tree_unflatten  # type: ignore[attr-defined]
+    register_pytree_node(cls, lambda node: node.tree_flatten(), lambda children, context: build(context, children))
+    return cls
+
+
+def register_dataclass(
+    cls: type,
+    static: Iterable[str] = (),
+    *,
+    data_fields: Iterable[str] | None = None,
+    meta_fields: Iterable[str] = (),
+) -> type:
     """Make a dataclass a container of its fields, except those named in `static`, which stay as they are.
 
-    Usable as a decorator; returns `cls`.
+    Usable as a decorator; returns `cls`. Fields with `metadata={"static": True}` are static too. JAX's `meta_fields` is
+    another name of `static`; with `data_fields` these two name all fields.
+
+    Raises:
+        ArgumentTypeError: `cls` is no dataclass.
+        ArgumentError: it has no such field, or a field is in neither `data_fields` nor `meta_fields`.
 
     >>> @register_dataclass
     ... @dataclasses.dataclass
@@ -92,9 +146,18 @@ def register_dataclass(cls: type, static: Iterable[str] = ()) -> type:
     """
     if not dataclasses.is_dataclass(cls):
         raise ArgumentTypeError(f"register_dataclass takes a dataclass, not {cls!r}; decorate it with @dataclass first")
-    fixed = tuple(static)
+    marked = [f.name for f in dataclasses.fields(cls) if f.metadata.get("static")]
+    fixed = tuple(dict.fromkeys([*static, *meta_fields, *marked]))
     fields = [f.name for f in dataclasses.fields(cls)]
-    unknown = [n for n in fixed if n not in fields]
+    unknown = [n for n in (*fixed, *(data_fields or ())) if n not in fields]
+    if data_fields is not None and not unknown:
+        told = {*data_fields, *fixed}
+        unsaid = [n for n in fields if n not in told]
+        if unsaid:
+            raise ArgumentError(
+                f"register_dataclass: {cls.__name__} has the field {unsaid[0]!r} too; name it in data_fields or "
+                f"meta_fields"
+            )
     if unknown:
         raise ArgumentError(f"register_dataclass: {cls.__name__} has no field {unknown[0]!r}; its fields are {fields}")
     moving = tuple(n for n in fields if n not in fixed)
@@ -307,16 +370,45 @@ def tree_map(function: Callable, tree: Any, *rest: Any, is_leaf: Callable[[Any],
 
 
 def tree_flatten_with_path(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list, TreeSpec]:
-    """([(path, leaf), ...], structure), with paths such as "['layers'][0].weight"."""
+    """([(path, leaf), ...], structure), with paths such as "['layers'][0].weight".
+
+    >>> tree_flatten_with_path({"a": (1, 2)})[0]
+    [("['a'][0]", 1), ("['a'][1]", 2)]
+    """
     leaves, spec = tree_flatten(tree, is_leaf)
     return list(zip(spec.paths(), leaves, strict=True)), spec
 
 
-def tree_map_with_path(function: Callable, tree: Any, *rest: Any) -> Any:
-    """`function(path, leaf, *others)` applied to each leaf."""
-    leaves, spec = tree_flatten(tree)
+def tree_map_with_path(function: Callable, tree: Any, *rest: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+    """`function(path, leaf, *others)` applied to each leaf, in the first tree's structure.
+
+    >>> tree_map_with_path(lambda path, v: f"{path} is {v}", [1, {"b": 2}])
+    ['[0] is 1', {'b': "[1]['b'] is 2"}]
+    """
+    leaves, spec = tree_flatten(tree, is_leaf)
     others = [spec.flatten_up_to(r, f"tree {i}") for i, r in enumerate(rest, 2)]
     return spec.unflatten([function(*xs) for xs in zip(spec.paths(), leaves, *others, strict=True)])
+
+
+def tree_reduce(function: Callable, tree: Any, *initial: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+    """The leaves combined two by two from the left, after `initial` where it is given.
+
+    >>> tree_reduce(lambda a, b: a + b, {"x": 1, "y": (2, 3)})
+    6
+    """
+    return functools.reduce(function, tree_leaves(tree, is_leaf), *initial)
+
+
+def tree_transpose(outer_treedef: TreeSpec, inner_treedef: TreeSpec, pytree_to_transpose: Any) -> Any:
+    """A tree of the outer structure whose leaves have the inner structure, turned inside out.
+
+    >>> pairs = [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+    >>> tree_transpose(tree_structure([0, 0]), tree_structure(pairs[0]), pairs)
+    {'a': [1, 3], 'b': [2, 4]}
+    """
+    parts = zip(outer_treedef.flatten_up_to(pytree_to_transpose), outer_treedef.paths(), strict=True)
+    rows = [inner_treedef.flatten_up_to(part, f"tree{path}") for part, path in parts]
+    return inner_treedef.unflatten([outer_treedef.unflatten(column) for column in zip(*rows, strict=True)])
 
 
 def broadcast_prefix(prefix: Any, tree: Any, what: str = "prefix") -> list:

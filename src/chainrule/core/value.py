@@ -139,4 +139,10 @@ def raw_dtype(x: Any) -> np.dtype:
     try:
         return x.dtype
     except AttributeError:
+        if isinstance(x, (list, tuple, dict, str)):
+            from .errors import ArgumentTypeError
+
+            kind = type(x).__name__
+            hint = f"write chainrule.tensor({kind} ...)" if isinstance(x, (list, tuple)) else "a tensor holds numbers"
+            raise ArgumentTypeError(f"expected a Tensor or a number, not {kind}; {hint}") from None
         return np.result_type(x)

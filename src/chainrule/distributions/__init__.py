@@ -15,14 +15,18 @@ from . import (
     combined,
     constraint_registry,
     constraints,
+    continuous,
     discrete,
     distribution,
     gamma,
+    low_rank,
+    matrices,
     multivariate,
     normal,
     transforms,
     utils,
 )
+from . import kl_pairs as _kl_pairs  # noqa: F401 (registers its rules)
 from . import relaxed as _relaxed
 from .classes import Categorical, Multinomial, OneHotCategorical, OneHotCategoricalStraightThrough
 from .combined import (
@@ -35,6 +39,7 @@ from .combined import (
     Weibull,
 )
 from .constraint_registry import biject_to, transform_to
+from .continuous import ContinuousBernoulli, GeneralizedPareto, Kumaraswamy, VonMises
 from .discrete import (
     Bernoulli,
     Binomial,
@@ -43,16 +48,21 @@ from .discrete import (
     Poisson,
 )
 from .distribution import Distribution, ExponentialFamily
-from .gamma import Beta, Chi2, Dirichlet, Gamma, InverseGamma
+from .gamma import Beta, Chi2, Dirichlet, FisherSnedecor, Gamma, InverseGamma
 from .kl import kl_divergence, register_kl
+from .low_rank import LowRankMultivariateNormal
+from .matrices import LKJCholesky, Wishart
 from .multivariate import MultivariateNormal
 from .normal import Cauchy, Exponential, HalfCauchy, HalfNormal, Laplace, Normal, StudentT, Uniform
-from .relaxed import RelaxedBernoulli, RelaxedOneHotCategorical
+from .relaxed import LogisticNormal, RelaxedBernoulli, RelaxedOneHotCategorical
 from .transforms import *  # noqa: F403
 
 # The paths where PyTorch keeps them, as in `from torch.distributions.categorical import Categorical`.
 _PLACES = {
     "bernoulli": discrete, "beta": gamma, "binomial": discrete, "categorical": classes, "cauchy": normal, "chi2": gamma,
+    "continuous_bernoulli": continuous, "fishersnedecor": gamma, "generalized_pareto": continuous,
+    "kumaraswamy": continuous, "lkj_cholesky": matrices, "logistic_normal": _relaxed,
+    "lowrank_multivariate_normal": low_rank, "von_mises": continuous, "wishart": matrices,
     "dirichlet": gamma, "exp_family": distribution, "exponential": normal, "geometric": discrete, "gumbel": combined,
     "half_cauchy": normal, "half_normal": normal, "independent": combined, "inverse_gamma": gamma, "laplace": normal,
     "log_normal": combined, "mixture_same_family": combined, "multinomial": classes,
@@ -71,19 +81,26 @@ __all__ = [
     "Categorical",
     "Cauchy",
     "Chi2",
+    "ContinuousBernoulli",
     "Dirichlet",
     "Distribution",
     "Exponential",
     "ExponentialFamily",
+    "FisherSnedecor",
     "Gamma",
+    "GeneralizedPareto",
     "Geometric",
     "Gumbel",
     "HalfCauchy",
     "HalfNormal",
     "Independent",
     "InverseGamma",
+    "Kumaraswamy",
+    "LKJCholesky",
     "Laplace",
     "LogNormal",
+    "LogisticNormal",
+    "LowRankMultivariateNormal",
     "MixtureSameFamily",
     "Multinomial",
     "MultivariateNormal",
@@ -98,7 +115,9 @@ __all__ = [
     "StudentT",
     "TransformedDistribution",
     "Uniform",
+    "VonMises",
     "Weibull",
+    "Wishart",
     "biject_to",
     "constraint_registry",
     "constraints",

@@ -25,6 +25,8 @@ class Independent(Distribution):
     tensor(-2.7568)
     """
 
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012
+
     def __init__(
         self, base_distribution: Distribution, reinterpreted_batch_ndims: int, validate_args: bool | None = None
     ) -> None:
@@ -41,9 +43,8 @@ class Independent(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         inner = self.event_shape[: self.reinterpreted_batch_ndims]
-        return Independent(
-            self.base_dist.expand((*batch_shape, *inner)), self.reinterpreted_batch_ndims, validate_args=False
-        )
+        base = self.base_dist.expand((*batch_shape, *inner))
+        return self._same_class(Independent(base, self.reinterpreted_batch_ndims, validate_args=False))
 
     @property
     def has_rsample(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -98,6 +99,8 @@ class TransformedDistribution(Distribution):
     >>> TransformedDistribution(Normal(0.0, 1.0), [ExpTransform()]).log_prob(cr.tensor(1.0))
     tensor(-0.9189)
     """
+
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012
 
     def __init__(self, base_distribution: Distribution, transforms: Any, validate_args: bool | None = None) -> None:
         self.transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
@@ -247,7 +250,8 @@ class Gumbel(TransformedDistribution):
         super().__init__(base, [*steps, AffineTransform(self.loc, -self.scale)], validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        return Gumbel(self.loc.expand(batch_shape), self.scale.expand(batch_shape), validate_args=False)
+        loc, scale = self.loc.expand(batch_shape), self.scale.expand(batch_shape)
+        return self._same_class(Gumbel(loc, scale, validate_args=False))
 
     @property
     def mean(self) -> Tensor:
@@ -287,7 +291,8 @@ class Weibull(TransformedDistribution):
         super().__init__(Exponential(self.scale * 0 + 1, validate_args=False), steps, validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        return Weibull(self.scale.expand(batch_shape), self.concentration.expand(batch_shape), validate_args=False)
+        scale, concentration = self.scale.expand(batch_shape), self.concentration.expand(batch_shape)
+        return self._same_class(Weibull(scale, concentration, validate_args=False))
 
     def _moment(self, n: int) -> Tensor:
         return (1 + n / self.concentration).lgamma().exp()
@@ -325,7 +330,8 @@ class Pareto(TransformedDistribution):
         super().__init__(base, [ExpTransform(), AffineTransform(0, self.scale)], validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        return Pareto(self.scale.expand(batch_shape), self.alpha.expand(batch_shape), validate_args=False)
+        scale, alpha = self.scale.expand(batch_shape), self.alpha.expand(batch_shape)
+        return self._same_class(Pareto(scale, alpha, validate_args=False))
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
@@ -373,6 +379,8 @@ class MixtureSameFamily(Distribution):
     tensor(0.)
     """
 
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012
+
     def __init__(
         self,
         mixture_distribution: Categorical,
@@ -392,6 +400,11 @@ class MixtureSameFamily(Distribution):
             )
         self._num_component, self._event_ndims = batch[-1], len(event)
         super().__init__(batch[:-1], event, validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        parts = self._component_distribution.expand((*batch_shape, self._num_component))
+        chosen = self._mixture_distribution.expand(batch_shape)
+        return self._same_class(MixtureSameFamily(chosen, parts, validate_args=False))
 
     @constraints.dependent_property
     def support(self) -> Any:

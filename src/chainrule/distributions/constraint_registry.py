@@ -7,6 +7,7 @@ from typing import Any
 
 from . import constraints as c
 from . import event_transforms as e
+from . import matrix_transforms as m
 from . import scalar_transforms as t
 
 __all__ = ["biject_to", "transform_to"]
@@ -38,7 +39,7 @@ biject_to, transform_to = ConstraintRegistry(), ConstraintRegistry()
 
 def _interval(found: Any) -> t.Transform:
     low, high = found.lower_bound, found.upper_bound
-    if (low, high) == (0.0, 1.0):
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and (low, high) == (0, 1):
         return t.SigmoidTransform()
     return t.ComposeTransform([t.SigmoidTransform(), t.AffineTransform(low, high - low)])
 
@@ -67,4 +68,14 @@ for _registry in (biject_to, transform_to):
 biject_to.register(c.simplex, lambda found: e.StickBreakingTransform())
 transform_to.register(c.simplex, lambda found: e.SoftmaxTransform())
 for _registry in (biject_to, transform_to):
-    _registry.register(c.lower_cholesky, lambda found: e.LowerCholeskyTransform())
+    _registry.register(c.corr_cholesky, lambda found: m.CorrCholeskyTransform())
+    _registry.register(
+        c.cat,
+        lambda found, to=_registry: e.CatTransform([to(part) for part in found.cseq], found.dim, found.lengths),
+    )
+    _registry.register(
+        c.stack, lambda found, to=_registry: e.StackTransform([to(part) for part in found.cseq], found.dim)
+    )
+transform_to.register(c.lower_cholesky, lambda found: e.LowerCholeskyTransform())
+transform_to.register(c.positive_definite, lambda found: m.PositiveDefiniteTransform())
+transform_to.register(c.positive_semidefinite, lambda found: m.PositiveDefiniteTransform())

@@ -63,10 +63,24 @@ class Constraint:
 class _Dependent(Constraint):
     """Depends on other parameters of the distribution; cannot be checked by itself."""
 
-    def __init__(self, *, is_discrete: bool = False, event_dim: int = 0) -> None:
-        self.is_discrete, self.event_dim = is_discrete, event_dim
+    def __init__(self, *, is_discrete: bool | None = None, event_dim: int | None = None) -> None:
+        self._is_discrete, self._event_dim = is_discrete, event_dim
 
-    def __call__(self, *, is_discrete: bool = False, event_dim: int = 0) -> _Dependent:
+    @property
+    def is_discrete(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Are the values apart from each other? Raises NotImplementedError where the parameters decide."""
+        if self._is_discrete is None:
+            raise NotImplementedError(".is_discrete cannot be determined statically: ask a distribution's own support")
+        return self._is_discrete
+
+    @property
+    def event_dim(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Dimensions of a value. Raises NotImplementedError where the parameters decide."""
+        if self._event_dim is None:
+            raise NotImplementedError(".event_dim cannot be determined statically: ask a distribution's own support")
+        return self._event_dim
+
+    def __call__(self, *, is_discrete: bool | None = None, event_dim: int | None = None) -> _Dependent:
         """The like, for values of another kind."""
         return _Dependent(is_discrete=is_discrete, event_dim=event_dim)
 
@@ -82,13 +96,13 @@ def is_dependent(constraint: Any) -> bool:
 class dependent_property(property, _Dependent):  # noqa: N801 (PyTorch's name)
     """A `support` that is computed from the parameters: a property of the distribution."""
 
-    def __init__(self, fn: Any = None, *, is_discrete: bool = False, event_dim: int = 0) -> None:
+    def __init__(self, fn: Any = None, *, is_discrete: bool | None = None, event_dim: int | None = None) -> None:
         property.__init__(self, fn)
-        self.is_discrete, self.event_dim = is_discrete, event_dim
+        _Dependent.__init__(self, is_discrete=is_discrete, event_dim=event_dim)
 
     def __call__(self, fn: Any) -> dependent_property:  # pyright: ignore[reportIncompatibleMethodOverride]
         """As a decorator with arguments."""
-        return dependent_property(fn, is_discrete=self.is_discrete, event_dim=self.event_dim)
+        return dependent_property(fn, is_discrete=self._is_discrete, event_dim=self._event_dim)
 
 
 class _IndependentConstraint(Constraint):

@@ -1,4 +1,4 @@
-"""Distributions of numbers with bounds or on the circle: ContinuousBernoulli, Kumaraswamy, GeneralizedPareto, VonMises."""
+"""Numbers with bounds or on the circle: ContinuousBernoulli, Kumaraswamy, GeneralizedPareto, VonMises."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .discrete import _Odds
 from .distribution import Distribution, ExponentialFamily
 from .normal import Uniform
 from .scalar_transforms import AffineTransform, PowerTransform
-from .utils import broadcast_all, clamp_probs
+from .utils import broadcast_all, clamp_probs, lazy_property
 
 _EULER = 0.57721566490153286060
 
@@ -42,7 +42,11 @@ class ContinuousBernoulli(_Odds, ExponentialFamily):
         self._lims = lims
         super().__init__(self._param.size(), validate_args=validate_args)
         if "probs" in self.__dict__:
-            self.probs = clamp_probs(self.__dict__["probs"])
+            self.__dict__["probs"] = clamp_probs(self.__dict__["probs"])
+
+    @lazy_property
+    def probs(self) -> Tensor:
+        return clamp_probs(self.logits.sigmoid())
 
     def _split(self) -> tuple[Tensor, Tensor, Tensor]:
         """Where the closed forms hold, a probability safe for them, and p - 1/2."""

@@ -182,9 +182,7 @@ class Binomial(_Odds):
             self._validate_sample(value)
         n, logits = self.total_count, self.logits
         choose = lgamma(n + 1) - lgamma(value + 1) - lgamma(n - value + 1)
-        # log(1 + exp(logits)), without overflow
-        normalize = logits.clamp(min=0) + (-logits.abs()).exp().log1p()
-        return choose + value * logits - n * normalize
+        return choose + value * logits - n * logits.logaddexp(logits * 0)
 
     def entropy(self) -> Tensor:
         if not bool((self.total_count == self.total_count.max()).all()):

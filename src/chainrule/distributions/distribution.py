@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
-from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.errors import ArgumentError
 from ..core.value import Tensor, Tracer, raw_shape, wrap
 from ..ops.random import known
 from ..tensor.attributes import Size
@@ -48,6 +49,13 @@ class Distribution:
         Distribution._validate_args = value
 
     def _check_parameters(self) -> None:
+        if self.arg_constraints is Distribution.arg_constraints:
+            warnings.warn(
+                f"{type(self)} does not define `arg_constraints`, so that its parameters are not checked. Set "
+                "`arg_constraints = {}`, or pass validate_args=False, if none are meant to be.",
+                UserWarning,
+                stacklevel=3,
+            )
         for name, constraint in self.arg_constraints.items():
             if constraints.is_dependent(constraint) or (name not in self.__dict__ and _is_lazy(type(self), name)):
                 continue
@@ -105,9 +113,15 @@ class Distribution:
         for name, constraint in self.arg_constraints.items():
             value = self.__dict__.get(name)
             if isinstance(value, Tensor):
-                new.__dict__[name] = value.expand(*batch_shape, *value.shape[value.dim() - constraint.event_dim :])
+                event = 0 if constraints.is_dependent(constraint) else constraint.event_dim
+                new.__dict__[name] = value.expand(*batch_shape, *value.shape[value.dim() - event :])
         new._batch_shape = batch_shape
         return new
+
+    def _same_class(self, made: Any) -> Any:
+        """`made` as an instance of the caller's own subclass, with the checks that this distribution has."""
+        made.__class__, made._validate_args = type(self), self._validate_args
+        return made
 
     def _copy(self) -> Any:
         new = object.__new__(type(self))
@@ -157,7 +171,7 @@ class Distribution:
     def _validate_sample(self, value: Any) -> None:
         """Refuse a value of the wrong type, shape, or outside of the support."""
         if not isinstance(value, Tensor):
-            raise ArgumentTypeError(
+            raise ArgumentError(
                 f"The value argument to log_prob must be a Tensor, not {type(value).__name__}; write tensor(value)"
             )
         event = len(self._event_shape)
@@ -174,6 +188,12 @@ class Distribution:
         try:
             support = self.support
         except NotImplementedError:
+            warnings.warn(
+                f"{type(self)} does not define `support`, so that values are not checked. Give it one, or pass "
+                "validate_args=False.",
+                UserWarning,
+                stacklevel=3,
+            )
             return
         if support is None or constraints.is_dependent(support):
             return

@@ -193,9 +193,12 @@ class _Parts(Transform):
     def _inverse(self, y: Tensor) -> Tensor:
         return self._together([t.inv(part) for t, part in zip(self.transforms, self._apart(y), strict=True)])
 
-    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+    def _determinants(self, x: Tensor, y: Tensor) -> list:
+        """Of the parts, each summed over as many dimensions as the whole's events have."""
         parts = zip(self.transforms, self._apart(x), self._apart(y), strict=True)
-        return self._together([t.log_abs_det_jacobian(a, b) for t, a, b in parts])
+        extra = [self.event_dim - t.event_dim for t in self.transforms]
+        found = [t.log_abs_det_jacobian(a, b) for t, a, b in parts]
+        return [sum_rightmost(x, n) for x, n in zip(found, extra, strict=True)]
 
 
 class CatTransform(_Parts):
@@ -221,6 +224,20 @@ class CatTransform(_Parts):
 
     def _together(self, parts: list) -> Tensor:
         return cat(parts, self.dim)
+
+    @property
+    def length(self) -> int:
+        """How many entries along `dim` the parts take together."""
+        return sum(self.lengths)
+
+    @property
+    def event_dim(self) -> int:
+        return max(t.event_dim for t in self.transforms)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        found = self._determinants(x, y)
+        dim = (self.dim - x.dim() if self.dim >= 0 else self.dim) + self.event_dim
+        return cat(found, dim) if dim < 0 else sum(found[1:], found[0])  # a dimension of the event: one number for all
 
 
 class StackTransform(_Parts):
@@ -248,6 +265,9 @@ class StackTransform(_Parts):
 
     def _together(self, parts: list) -> Tensor:
         return stack(parts, self.dim)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return stack(self._determinants(x, y), self.dim)
 
 
 __all__ = [

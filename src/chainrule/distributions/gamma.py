@@ -1,12 +1,14 @@
-"""Gamma and what is made of it: Chi2, Beta, Dirichlet, InverseGamma; differentiable draws."""
+"""Gamma and what is made of it: Chi2, F, Beta, Dirichlet, InverseGamma; differentiable draws."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import numpy as np
+
 from ..core.dtypes import F64
-from ..core.value import Tensor, raw_shape
+from ..core.value import Tensor, raw_dtype, raw_shape
 from ..ops.gamma_draws import gamma_quantile_p
 from ..ops.generators import uniform
 from ..ops.joining import stack
@@ -14,6 +16,15 @@ from ..ops.special import digamma, igamma, igammac, lgamma
 from . import constraints
 from .distribution import Distribution, ExponentialFamily
 from .utils import broadcast_all
+
+
+def log_standard_gamma(concentration: Tensor) -> Tensor:
+    """Logarithm of standard_gamma, finite where the draw itself is too small for its dtype."""
+    u = uniform(raw_shape(concentration), F64, None)
+    c = concentration.to(F64)
+    tail = (u.log() + lgamma(c + 1)) / c
+    small = tail < math.log(1e-30)  # there the distribution function is x^c / gamma(c + 1), to full precision
+    return tail.to(concentration.dtype).where(small, gamma_quantile_p(concentration.masked_fill(small, 1.0), u).log())
 
 
 def standard_gamma(concentration: Tensor) -> Tensor:
@@ -83,7 +94,49 @@ class Chi2(Gamma):
         super().__init__(0.5 * self.df, 0.5, validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        return Chi2(self.df.expand(batch_shape), validate_args=False)
+        return self._same_class(Chi2(self.df.expand(batch_shape), validate_args=False))
+
+
+class FisherSnedecor(Distribution):
+    """The ratio of two means of squares, of df1 and of df2 standard normal numbers: the F distribution.
+
+    >>> FisherSnedecor(1.0, 4.0).mean
+    tensor(2.)
+    """
+
+    arg_constraints = {"df1": constraints.positive, "df2": constraints.positive}  # noqa: RUF012
+    support = constraints.positive
+    has_rsample = True
+
+    def __init__(self, df1: Any, df2: Any, validate_args: bool | None = None) -> None:
+        self.df1, self.df2 = broadcast_all(df1, df2)
+        super().__init__(self.df1.size(), validate_args=validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        df2 = self.df2.masked_fill(self.df2 <= 2, math.nan)
+        return df2 / (df2 - 2)
+
+    @property
+    def mode(self) -> Tensor:
+        found = (self.df1 - 2) / self.df1 * self.df2 / (self.df2 + 2)
+        return found.masked_fill(self.df1 <= 2, math.nan)
+
+    @property
+    def variance(self) -> Tensor:
+        df1, df2 = self.df1, self.df2.masked_fill(self.df2 <= 4, math.nan)
+        return 2 * df2.square() * (df1 + df2 - 2) / (df1 * (df2 - 2).square() * (df2 - 4))
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        above = Gamma(self.df1 * 0.5, self.df1, validate_args=False).rsample(sample_shape)
+        return above / Gamma(self.df2 * 0.5, self.df2, validate_args=False).rsample(sample_shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        a, b, ratio = self.df1 * 0.5, self.df2 * 0.5, self.df1 / self.df2
+        constant = lgamma(a + b) - lgamma(a) - lgamma(b) + a * ratio.log()
+        return constant + (a - 1) * value.log() - (a + b) * (ratio * value).log1p()
 
 
 class InverseGamma(Distribution):
@@ -173,8 +226,9 @@ class Dirichlet(ExponentialFamily):
         return c * (total - c) / (total.square() * (total + 1))
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        g = standard_gamma(self.concentration.expand(self._extended_shape(sample_shape)))
-        return g / g.sum(-1, True)
+        logs = log_standard_gamma(self.concentration.expand(self._extended_shape(sample_shape)))
+        found, limits = logs.softmax(-1), np.finfo(raw_dtype(logs))
+        return found.clamp(min=float(limits.tiny), max=1 - float(limits.epsneg))
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
@@ -231,4 +285,4 @@ class Beta(ExponentialFamily):
         return self._dirichlet().entropy()
 
 
-__all__ = ["Beta", "Chi2", "Dirichlet", "Gamma", "InverseGamma", "standard_gamma"]
+__all__ = ["Beta", "Chi2", "Dirichlet", "FisherSnedecor", "Gamma", "InverseGamma", "standard_gamma"]

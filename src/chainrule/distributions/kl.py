@@ -15,6 +15,7 @@ from . import discrete as d
 from . import gamma as g
 from . import normal as n
 from .distribution import Distribution
+from .low_rank import LowRankMultivariateNormal
 from .multivariate import MultivariateNormal, mahalanobis
 from .scalar_transforms import sum_rightmost
 
@@ -156,9 +157,11 @@ def _dirichlet_dirichlet(p: Any, q: Any) -> Tensor:
 def _bernoulli_bernoulli(p: Any, q: Any) -> Tensor:
     from .utils import broadcast_all
 
-    p_logits, q_logits, probs = broadcast_all(p.logits, q.logits, p.probs)
+    p_logits, q_logits, probs, q_probs = broadcast_all(p.logits, q.logits, p.probs, q.probs)
     cross = binary_cross_entropy_with_logits(q_logits, probs, reduction="none")
-    return cross - binary_cross_entropy_with_logits(p_logits, probs, reduction="none")
+    found = cross - binary_cross_entropy_with_logits(p_logits, probs, reduction="none")
+    impossible = ((q_probs == 0) & (probs > 0)) | ((q_probs == 1) & (probs < 1))
+    return found.masked_fill(impossible, math.inf)
 
 
 @register_kl(d.Binomial, d.Binomial)
@@ -191,6 +194,9 @@ def _one_hot_one_hot(p: Any, q: Any) -> Tensor:
     return _categorical_categorical(p._categorical, q._categorical)
 
 
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
 @register_kl(MultivariateNormal, MultivariateNormal)
 def _normals(p: Any, q: Any) -> Tensor:
     from ..ops.linalg_systems import solve_triangular

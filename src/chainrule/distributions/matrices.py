@@ -14,7 +14,7 @@ from ..ops.linalg_systems import solve_triangular
 from ..ops.matrix import cholesky, cholesky_inverse
 from ..ops.random import randn
 from ..ops.special import digamma, lgamma, mvlgamma
-from ..tensor.creation import arange, eye
+from ..tensor.creation import arange
 from . import constraints
 from .distribution import Distribution, ExponentialFamily
 from .gamma import Beta, Chi2
@@ -46,8 +46,8 @@ class LKJCholesky(Distribution):
 
         with no_grad():
             c, n = self.concentration, self.dim
-            place = cat([c.new_zeros(1), arange(n - 1, dtype=c.dtype)])
-            share = Beta(place + 0.5, (c + 0.5 * (n - 2)).unsqueeze(-1) - 0.5 * place, validate_args=False)
+            place = 0.5 * cat([c.new_zeros(1), arange(n - 1, dtype=c.dtype)])
+            share = Beta(place + 0.5, (c + 0.5 * (n - 2)).unsqueeze(-1) - place, validate_args=False)
             length = share.sample(sample_shape).unsqueeze(-1).sqrt()
             direction = randn(self._extended_shape(sample_shape), dtype=c.dtype).tril(-1)
             norm = direction.square().sum(-1, True).sqrt()
@@ -94,7 +94,8 @@ class Wishart(ExponentialFamily):
         validate_args: bool | None = None,
     ) -> None:
         names = ("covariance_matrix", "precision_matrix", "scale_tril")
-        given = [p for p in zip(names, (covariance_matrix, precision_matrix, scale_tril), strict=True) if p[1] is not None]
+        choices = zip(names, (covariance_matrix, precision_matrix, scale_tril), strict=True)
+        given = [pair for pair in choices if pair[1] is not None]
         if len(given) != 1:
             raise ArgumentError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
         name, matrix = given[0]

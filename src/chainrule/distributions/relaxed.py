@@ -1,4 +1,5 @@
-"""Differentiable stand-ins for Bernoulli and Categorical draws (Maddison and others; Jang and others, 2017)."""
+"""LogisticNormal; differentiable stand-ins for Bernoulli and Categorical draws (Maddison and others; Jang and others,
+2017)."""
 
 from __future__ import annotations
 
@@ -11,8 +12,11 @@ from ..ops.scans import logsumexp
 from ..tensor.creation import scalar_tensor
 from . import constraints
 from .classes import Categorical
+from .combined import TransformedDistribution
 from .discrete import Bernoulli
 from .distribution import Distribution
+from .event_transforms import StickBreakingTransform
+from .normal import Normal
 from .utils import clamp_probs
 
 
@@ -111,4 +115,31 @@ class RelaxedOneHotCategorical(Distribution):
         return score + math.lgamma(n) + log_t * (n - 1) - x.sum(-1)
 
 
-__all__ = ["RelaxedBernoulli", "RelaxedOneHotCategorical"]
+class LogisticNormal(TransformedDistribution):
+    """StickBreakingTransform of n independent normal numbers: n + 1 of them on the simplex.
+
+    >>> LogisticNormal(cr.zeros(2), cr.ones(2)).sample().shape
+    torch.Size([3])
+    """
+
+    arg_constraints = Normal.arg_constraints
+    support = constraints.simplex
+    has_rsample = True
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        base = Normal(loc, scale, validate_args=validate_args)
+        base = base if base.batch_shape else base.expand((1,))
+        super().__init__(base, StickBreakingTransform(), validate_args=validate_args)
+
+    @property
+    def loc(self) -> Tensor:
+        """Means of the normal numbers."""
+        return self.base_dist.base_dist.loc  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
+    def scale(self) -> Tensor:
+        """Standard deviations of the normal numbers."""
+        return self.base_dist.base_dist.scale  # pyright: ignore[reportAttributeAccessIssue]
+
+
+__all__ = ["LogisticNormal", "RelaxedBernoulli", "RelaxedOneHotCategorical"]

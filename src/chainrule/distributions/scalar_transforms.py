@@ -119,7 +119,7 @@ class Transform:
 
 class _InverseTransform(Transform):
     def __init__(self, transform: Transform) -> None:
-        super().__init__()
+        super().__init__(transform._cache_size)
         self._inv = transform
         self.bijective = transform.bijective
         self.domain, self.codomain = transform.codomain, transform.domain
@@ -127,6 +127,9 @@ class _InverseTransform(Transform):
     @property
     def sign(self) -> Any:
         return self._inv.sign
+
+    def with_cache(self, cache_size: int = 1) -> Any:
+        return self if self._cache_size == cache_size else self._inv.with_cache(cache_size).inv
 
     def __call__(self, x: Tensor) -> Tensor:
         return self._inv._inv_call(x)
@@ -195,8 +198,12 @@ class ComposeTransform(Transform):
     def inv(self) -> Any:
         if self._inv is None:
             self._inv = ComposeTransform([p.inv for p in reversed(self.parts)])
+            self._inv._cache_size = self._cache_size
             self._inv._inv = self
         return self._inv
+
+    def with_cache(self, cache_size: int = 1) -> Any:
+        return self if self._cache_size == cache_size else ComposeTransform(self.parts, cache_size)
 
     def __call__(self, x: Tensor) -> Tensor:
         for part in self.parts:

@@ -16,7 +16,12 @@ from ..ops.softmax import softmax
 from ..tensor.creation import tensor
 from ..tensor.modes import enable_grad
 
-__all__ = ["broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits"] + [
+__all__ = [
+    "broadcast_all",
+    "clamp_probs",
+    "lazy_property",
+    "logits_to_probs",
+    "probs_to_logits",
     "tril_matrix_to_vec",
     "vec_to_tril_matrix",
 ]

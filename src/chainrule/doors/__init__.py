@@ -1,4 +1,4 @@
-"""The doors between tensors and the rest of the NumPy world: its protocols, DLPack, the array API, and copies."""
+"""The doors between tensors and the rest of the NumPy world: its protocols, DLPack, the array API, copies, `x.at`."""
 
 from __future__ import annotations
 
@@ -24,8 +24,23 @@ def array_function(self: Tensor, *args: Any) -> Any:
     return functions.array_function(self, *args)
 
 
+def at(self: Tensor) -> Any:
+    """JAX's updates without writing: `x.at[index].set(values)` is a new tensor, and x stays as it is.
+
+    Also `add`, `subtract`, `multiply`, `divide`, `power`, `min`, `max`, `apply` and `get`; all are differentiable.
+
+    >>> import chainrule as cr
+    >>> cr.tensor([1.0, 2.0, 3.0]).at[1:].multiply(10.0)
+    tensor([ 1., 20., 30.])
+    """
+    from .at import Places
+
+    return Places(self)
+
+
 def install() -> None:
     """Attach the protocols to Tensor."""
+    Tensor.at = property(at)  # type: ignore[attr-defined]
     for name, function in (
         ("__array_ufunc__", array_ufunc),
         ("__array_function__", array_function),

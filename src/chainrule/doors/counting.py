@@ -196,6 +196,26 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, we
     return tuple(found)
 
 
+@door(np.histogramdd)
+def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> tuple:
+    points = tensor_of(sample) if hasattr(sample, "shape") else cr.stack([tensor_of(s) for s in sample], -1)
+    per_axis = [bins] * points.shape[-1] if isinstance(bins, int) else bins
+    edges = [b if isinstance(b, int) else tensor_of(b).to(points.dtype) for b in per_axis]
+    limits = None if range is None else [float(end) for pair in range for end in pair]
+    w = None if weights is None else tensor_of(weights)
+    return tuple(cr.histogramdd(points, edges, range=limits, weight=w, density=bool(density)))
+
+
+@door(np.histogram2d)
+def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> tuple:
+    if not isinstance(bins, int) and len(bins) not in (1, 2):  # the edges of both axes
+        bins = [bins, bins]
+    elif not isinstance(bins, int) and len(bins) == 1:
+        bins = [bins[0], bins[0]]
+    counts, edges = histogramdd([x, y], bins, range, density, weights)
+    return counts, *edges
+
+
 # ---- comparing and asking -------------------------------------------------------------------------------------------
 
 

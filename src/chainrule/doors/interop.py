@@ -13,8 +13,8 @@ from ..tensor.attributes import concrete, refuse_to_lose
 from .api import ROOT
 
 KEEPING = (
-    "To keep the gradient, do not build NumPy arrays from tensors: np.array([a, b]) and np.r_[a, b] copy values, "
-    "np.stack([a, b]) and np.concatenate([a, b]) record."
+    "To keep the gradient, do not build NumPy arrays from tensors: np.array([a, b]), np.r_[a, b] and array.dot(b) copy "
+    "values, while np.stack([a, b]), np.concatenate([a, b]) and array @ b record."
 )
 
 

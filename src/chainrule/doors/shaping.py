@@ -84,7 +84,16 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
 
 @door(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple:
-    return tuple(cr.broadcast_tensors(*map(tensor_of, args)))
+    parts = [np.asarray(a) if _beyond_tensors(a) else tensor_of(a) for a in args]
+    shape = np.broadcast_shapes(*(tuple(p.shape) for p in parts))
+    return tuple((np.broadcast_to if isinstance(p, np.ndarray) else cr.broadcast_to)(p, shape) for p in parts)
+
+
+def _beyond_tensors(a: Any) -> bool:
+    """Whether a is None or text, or holds such: matplotlib's bar() broadcasts them beside its numbers."""
+    if isinstance(a, np.ndarray):
+        return a.dtype.kind not in "biufc"
+    return a is None or isinstance(a, str) or (isinstance(a, (list, tuple)) and any(map(_beyond_tensors, a)))
 
 
 def _in_common(arrays: Any, dtype: Any = None) -> list:

@@ -477,6 +477,10 @@ class PReLU(Module):
         self.num_parameters, self.init = num_parameters, init
         self.weight = Parameter(full(init, num_parameters, dtype=dtype))
 
+    def reset_parameters(self) -> None:
+        """The slope that the module began with."""
+        init.constant_(self.weight, self.init)
+
     def forward(self, input: Any) -> Any:
         return F.prelu(input, self.weight)
 

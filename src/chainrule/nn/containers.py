@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, groupby
 from typing import Any
 
-from ..core.errors import ArgumentTypeError
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.value import Tensor
 from .module import Module
 from .parameter import Parameter
@@ -19,6 +19,14 @@ def _index(n: int, idx: Any) -> int:
     if not -n <= i < n:
         raise IndexError(f"index {i} is out of range")
     return i % n if n else i
+
+
+def _times(n: Any) -> int:
+    if not isinstance(n, int):
+        raise ArgumentTypeError(f"unsupported operand type(s) for *: 'Sequential' and {type(n)}")
+    if n <= 0:
+        raise ArgumentError(f"Non-positive multiplication factor {n} for Sequential")
+    return n
 
 
 class _Listed(Module):
@@ -108,6 +116,17 @@ class Sequential(_Listed):
 
     def __add__(self, other: Any) -> Sequential:
         return Sequential(*self, *other)
+
+    def __iadd__(self, other: Any) -> Sequential:
+        return self.extend(other)
+
+    def __mul__(self, times: int) -> Sequential:
+        return Sequential(*(list(self) * _times(times)))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Sequential:
+        return self.extend(list(self) * (_times(times) - 1))
 
 
 class ModuleList(_Listed):
@@ -318,6 +337,47 @@ class ParameterDict(Module):
         """The parameter of that name, or `default`."""
         return self[key] if key in self._keys else default
 
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The parameter of that name; where there is none, `default` is added."""
+        if key not in self._keys:
+            self[key] = default
+        return self[key]
+
+    def clear(self) -> None:
+        """Remove all."""
+        for key in list(self._keys):
+            del self[key]
+
+    def popitem(self) -> tuple[str, Any]:
+        """Take the last parameter out and return (name, parameter)."""
+        key = next(reversed(self._keys))
+        return key, self.pop(key)
+
+    def copy(self) -> ParameterDict:
+        """Another dict of the same parameters."""
+        return ParameterDict(self.items())
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """A dict with `default` under every name."""
+        return ParameterDict((key, default) for key in keys)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._keys)
+
+    def __or__(self, other: Any) -> ParameterDict:
+        made = self.copy()
+        made.update(other)
+        return made
+
+    def __ror__(self, other: Any) -> ParameterDict:
+        made = ParameterDict(other)
+        made.update(self)
+        return made
+
+    def __ior__(self, other: Any) -> ParameterDict:
+        self.update(other)
+        return self
+
     def pop(self, key: str) -> Any:
         """Take one parameter out and return it."""
         found = self[key]
@@ -325,8 +385,17 @@ class ParameterDict(Module):
         return found
 
     def update(self, parameters: Any) -> None:
-        """Add parameters from a mapping or from (name, value) pairs."""
-        for name, value in parameters.items() if isinstance(parameters, (Mapping, ParameterDict)) else parameters:
+        """Add parameters from a mapping or from (name, value) pairs; those of a plain dict sorted by name."""
+        if not isinstance(parameters, (Iterable, ParameterDict)):
+            raise TypeError(
+                "ParameterDict.update should be called with an iterable of key/value pairs, but got "
+                f"{type(parameters).__name__}"
+            )
+        if isinstance(parameters, (OrderedDict, ParameterDict)):
+            parameters = parameters.items()
+        elif isinstance(parameters, Mapping):
+            parameters = sorted(parameters.items())  # as PyTorch does: optimisers count parameters in this order
+        for name, value in parameters:
             self[name] = value
 
     def __repr__(self) -> str:

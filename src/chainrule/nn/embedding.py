@@ -118,12 +118,16 @@ class EmbeddingBag(Module):
         self.sparse, self.include_last_offset, self.padding_idx = sparse, include_last_offset, padding_idx
         if _weight is None:
             self.weight = Parameter(empty(num_embeddings, embedding_dim, dtype=dtype))
-            init.normal_(self.weight)
-            if padding_idx is not None:
-                with no_grad():
-                    self.weight[padding_idx].fill_(0)
+            self.reset_parameters()
         else:
             self.weight = Parameter(_weight)
+
+    def reset_parameters(self) -> None:
+        """Standard normal rows, the padding row zero."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx].fill_(0)
 
     def forward(self, input: Any, offsets: Any = None, per_sample_weights: Any = None) -> Any:
         return F.embedding_bag(

@@ -220,6 +220,23 @@ def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) ->
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
 
 
+def _indexed(function: Any) -> Any:
+    """A pooling that returns (values, indices), under PyTorch's second name for it."""
+
+    def with_indices(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **{**kwargs, "return_indices": True})
+
+    with_indices.__name__ = with_indices.__qualname__ = f"{function.__name__}_with_indices"
+    with_indices.__doc__ = f"{function.__name__} with return_indices=True: (values, int64 indices)."
+    return with_indices
+
+
+for _pool in (
+    *(max_pool1d, max_pool2d, max_pool3d, adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d),
+    *(fractional_max_pool2d, fractional_max_pool3d),
+):
+    globals()[f"{_pool.__name__}_with_indices"] = _indexed(_pool)
+
 __all__ = [
     "upsample_bilinear",
     "upsample_nearest",

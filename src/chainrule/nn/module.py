@@ -47,6 +47,7 @@ class Module(ModuleState):
 
     training: bool
     dump_patches = False
+    call_super_init = False  # True: __init__ passes its arguments on to the next class, for mixins after Module
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         put = object.__setattr__
@@ -68,6 +69,8 @@ class Module(ModuleState):
         put(self, "_load_state_dict_pre_hooks", OrderedDict())
         put(self, "_load_state_dict_pre_hooks_with_module", {})
         put(self, "_load_state_dict_post_hooks", OrderedDict())
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The computation; override it."""
@@ -364,9 +367,9 @@ class Module(ModuleState):
                 else:
                     p.grad = p.grad.detach().clone().zero_()
 
-    def _apply(self, fn: Callable) -> Any:
+    def _apply(self, fn: Callable, recurse: bool = True) -> Any:
         """Replace the data of every parameter, gradient and buffer by fn(data)."""
-        for module in self.children():
+        for module in self.children() if recurse else ():
             module._apply(fn)
         for p in self._parameters.values():
             if p is not None:
@@ -382,9 +385,14 @@ class Module(ModuleState):
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
-        """Convert parameters and buffers: to(dtype), to(device), to(tensor); integers keep their dtype."""
+        """Convert parameters and buffers: to(dtype), to(device, dtype), to(tensor); integers keep their dtype."""
         from ..core.dtypes import as_dtype, dtype
 
+        unknown = kwargs.keys() - {"device", "dtype", "non_blocking", "memory_format"}
+        if unknown:
+            raise ArgumentTypeError(f"Module.to() got an unexpected keyword argument '{min(unknown)}'")
+        if len(args) > 1 and isinstance(args[1], bool) and not isinstance(args[0], (dtype, Tensor)):
+            raise ArgumentTypeError("Module.to(): after the device comes the dtype; write non_blocking=True")
         target = kwargs.get("dtype")
         for a in args:
             if isinstance(a, dtype):
@@ -436,6 +444,10 @@ class Module(ModuleState):
     def cpu(self) -> Any:
         """Everything here lives on the CPU."""
         return self
+
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Any:
+        """Give parameters and buffers new memory with whatever values are there; returns the module."""
+        return self._apply(lambda t: t.new_empty(t.shape, device=device), recurse)
 
     def share_memory(self) -> Any:
         """Move parameters and buffers into memory shared between processes; returns the module."""

@@ -149,18 +149,6 @@ class ModuleState:
         if hasattr(state_dict, "_metadata"):
             state._metadata = metadata  # type: ignore[attr-defined]
 
-        def gather(module: Any, entries: Any, prefix: str) -> None:
-            local = dict(metadata.get(prefix[:-1], {}))
-            if assign:
-                local["assign_to_params_buffers"] = True
-            module._load_from_state_dict(entries, prefix, local, True, *result, loading)
-            for name, child in module._modules.items():
-                if child is not None:
-                    inner = f"{prefix}{name}."
-                    gather(child, OrderedDict((k, v) for k, v in entries.items() if k.startswith(inner)), inner)
-            if module._load_state_dict_post_hooks:
-                hooked.append(module)
-
         def check() -> None:
             errors = list(loading)
             if strict:
@@ -184,7 +172,7 @@ class ModuleState:
                             "new values, if incompatible_keys need to be modified, it should be done inplace."
                         )
 
-        gather(self, state, "")
+        self._gather(state, "", metadata, assign, result, loading, hooked)
         if loading or (strict and any(result)):  # the hooks may forgive keys
             call_hooks()
             check()
@@ -194,6 +182,22 @@ class ModuleState:
             call_hooks()
             check()
         return result
+
+    def _gather(
+        self, state: Any, prefix: str, metadata: Any, assign: bool, result: Any, loading: Any, hooked: list[Any]
+    ) -> None:
+        """Let the module and all below it take their entries, and list those with hooks, children first."""
+        local = dict(metadata.get(prefix[:-1], {}))
+        if assign:
+            local["assign_to_params_buffers"] = True
+        self._load_from_state_dict(state, prefix, local, True, *result, loading)
+        for name, child in self._modules.items():
+            if child is not None:
+                inner = f"{prefix}{name}."
+                own = OrderedDict((k, v) for k, v in state.items() if k.startswith(inner))
+                child._gather(own, inner, metadata, assign, result, loading, hooked)
+        if self._load_state_dict_post_hooks:
+            hooked.append(self)
 
     def _load_from_state_dict(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from .parameter import Parameter
 
 class _Norm(Module):
     """Running statistics and affine parameters of batch and instance norm."""
+
+    _version = 2  # 1: without num_batches_tracked
 
     dims: tuple[int, ...]  # numbers of dimensions that an input may have
 
@@ -57,6 +60,14 @@ class _Norm(Module):
             init.ones_(self.weight)
         if self.bias is not None:
             init.zeros_(self.bias)
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: dict, strict: bool, *lists: Any
+    ) -> None:
+        key = prefix + "num_batches_tracked"
+        if (local_metadata.get("version") or 1) < 2 and self.track_running_stats and key not in state_dict:
+            state_dict[key] = self.num_batches_tracked
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, *lists)
 
     def _check(self, input: Any) -> None:
         n = len(raw_shape(input))
@@ -144,6 +155,18 @@ class SyncBatchNorm(_BatchNorm):
 
     dims = (2, 3, 4, 5)
 
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with a SyncBatchNorm, of the same tensors, in the place of every batch norm inside."""
+        for name, child in list(module.named_children()):
+            setattr(module, name, cls.convert_sync_batchnorm(child, process_group))
+        if not isinstance(module, _BatchNorm) or isinstance(module, cls):
+            return module
+        made = cls(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats)
+        for kind in ("_parameters", "_buffers"):
+            getattr(made, kind).update(getattr(module, kind))
+        return made.train(module.training)
+
 
 class _InstanceNorm(_Norm):
     def __init__(
@@ -163,6 +186,18 @@ class _InstanceNorm(_Norm):
     def forward(self, input: Any) -> Any:
         self._check(input)
         single = len(raw_shape(input)) == self.dims[0]
+        channels = raw_shape(input)[0 if single else 1]
+        if channels != self.num_features:
+            if self.affine:
+                raise ShapeError(
+                    f"expected input's size at dim={0 if single else 1} to match num_features ({self.num_features}), "
+                    f"but got: {channels}."
+                )
+            warnings.warn(
+                f"input's size at dim={0 if single else 1} does not match num_features. You can silence this warning "
+                "by not passing in num_features, which is not used because affine=False",
+                stacklevel=2,
+            )
         x = input.unsqueeze(0) if single else input
         out = F.instance_norm(
             x,
@@ -313,6 +348,11 @@ class RMSNorm(Module):
         shape = self.normalized_shape
         self.register_parameter("weight", Parameter(full(1.0, *shape, dtype=dtype)) if elementwise_affine else None)
 
+    def reset_parameters(self) -> None:
+        """Weight 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
     def forward(self, input: Any) -> Any:
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
@@ -347,6 +387,13 @@ class GroupNorm(Module):
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         for name, value, wanted in (("weight", 1.0, affine), ("bias", 0.0, affine and bias)):
             self.register_parameter(name, Parameter(full(value, num_channels, dtype=dtype)) if wanted else None)
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
 
     def forward(self, input: Any) -> Any:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

@@ -85,6 +85,15 @@ class Uninitialized(Tensor):
     def shape(self) -> Any:
         raise ArgumentError(f"Can't access the shape of an uninitialized parameter or buffer. {_WHAT}")
 
+    @property
+    def data(self) -> Any:
+        """A plain tensor without elements, so that filling it (as some models do at once) changes nothing."""
+        return wrap(self._data)
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        Tensor.data.fset(self, values)  # type: ignore[attr-defined]
+
     def numel(self) -> int:
         """Not known yet: a ValueError."""
         raise ArgumentError(f"Attempted to use an uninitialized parameter in numel. {_WHAT}")
@@ -175,6 +184,11 @@ def forget_shape(t: Any) -> None:
     """Make a module's tensor one whose shape is not known yet."""
     _unknown(t, t.requires_grad, {})
     t._data = t._data[..., :0].reshape(-1)
+
+
+def is_lazy(t: Any) -> bool:
+    """Is it a tensor whose shape is not known yet?"""
+    return isinstance(t, Uninitialized)
 
 
 __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter"]

@@ -94,7 +94,13 @@ class RNNCellBase(Module):
     def _hidden(self, x: Any, h: Any, batched: bool) -> Any:
         if h is None:
             return _zeros(x, raw_shape(x)[0], self.hidden_size)
-        return h if batched else h.unsqueeze(0)
+        h = h if batched or len(raw_shape(h)) != 1 else h.unsqueeze(0)
+        if raw_shape(h) != (raw_shape(x)[0], self.hidden_size):
+            raise ShapeError(
+                f"{type(self).__name__}: Expected hidden state of shape {(raw_shape(x)[0], self.hidden_size)} (batch "
+                f"size, hidden_size), got {raw_shape(h)}"
+            )
+        return h
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}" + (", bias=False" if not self.bias else "")
@@ -209,6 +215,8 @@ class RNNBase(Module):
             raise ArgumentError(
                 "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"
             )
+        if proj_size and self.mode != "LSTM":
+            raise ArgumentError("proj_size argument is only supported for LSTM, not RNN or GRU")
         if proj_size < 0 or (proj_size and proj_size >= hidden_size):
             raise ArgumentError("proj_size has to be a positive integer, smaller than hidden_size, or zero")
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
@@ -313,6 +321,8 @@ class RNNBase(Module):
                 x = x.transpose(0, 1)
             if not batched and hx is not None:
                 hx = tuple(s.unsqueeze(1) for s in hx) if isinstance(hx, tuple) else hx.unsqueeze(1)
+        if not raw_shape(x)[0]:
+            raise ShapeError("Expected sequence length to be larger than 0 in RNN")
         if raw_shape(x)[-1] != self.input_size:
             raise ShapeError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {raw_shape(x)[-1]}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core.errors import ArgumentError, ArgumentTypeError, DimensionError, ShapeError
 from ..core.value import raw_dtype, raw_shape
+from .kits import numpy_names
 from .reductions import canonical_dims, sum, to_float
 from .scans import cumsum
 from .shape import canonical_dim, clone, reshape_p
@@ -23,6 +24,7 @@ def _numeric_or(name: str, kind: type | tuple, value: Any) -> bool:
     return False
 
 
+@numpy_names
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """The n-th forward difference along `dim`: x[i+1] - x[i], repeated n times.
 

@@ -137,6 +137,8 @@ def _nll(log_p: Any, target: Any, weight: Any, ignore: int, reduction: str) -> A
     raw = concrete(target)
     if raw is not None:
         _out_of_bounds(raw, raw_shape(log_p)[-1], ignore)
+        if weight is None and not (raw == ignore).any():
+            return reduced(-reshape_p(pick(log_p, reshape_p(target, shape=(*shape, 1))), shape=shape), reduction)
     kept = ne(target, ignore)
     index = where(kept, target, 0)
     picked = reshape_p(pick(log_p, reshape_p(index, shape=(*shape, 1))), shape=shape)

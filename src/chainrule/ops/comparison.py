@@ -9,7 +9,9 @@ import numpy as np
 from ..core.dtypes import BOOL, F32, F64, result_dtype
 from ..core.eager import bind, cast_to, elementwise_call
 from ..core.errors import ArgumentError, DTypeError, UnsupportedDTypeError
-from ..core.value import Tensor, raw_dtype, raw_shape
+from ..core.exits import left
+from ..core.state import special
+from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .kits import documented, elementwise, function_of
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "not_equal",
     "where",
 ]
+ndarray, asarray = np.ndarray, np.asarray
 METHODS = tuple(n for n in __all__ if n != "where")
 INPLACE = (
     "eq",
@@ -71,6 +74,21 @@ def _comparison(name: str, sign: str, ufunc: Any) -> Any:
     ordered = name not in ("eq", "ne")
 
     def compare(input: Any, other: Any, *, out: Any = None) -> Any:
+        if type(input) is Tensor and out is None and not special.on:
+            x = input._data
+            dtype = x.dtype
+            if dtype is F32 or dtype is F64:  # the usual cases, at once
+                y, node = other, None
+                if type(other) is Tensor:
+                    y, node = other._data, other._node
+                if type(y) is float or type(y) is int or (type(y) is ndarray and y.dtype is dtype):
+                    try:
+                        ans = asarray(ufunc(x, y))
+                    except ValueError:
+                        return op(input, other)  # which says what does not broadcast
+                    if input._node is not None or node is not None:
+                        left(name, (input._node, node))
+                    return wrap(ans)
         if other is None or isinstance(other, str):
             return NotImplemented if ordered else (name == "ne")
         if ordered and (isinstance(other, complex) or raw_dtype(input).kind == "c" or raw_dtype(other).kind == "c"):

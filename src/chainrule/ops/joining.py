@@ -15,7 +15,7 @@ from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
 from .indexing import getitem_p, select_p
 from .keys import FULL, concrete
-from .kits import broadcast_shapes, opaque
+from .kits import broadcast_shapes, numpy_names, opaque
 from .shape import broadcast_to_p, canonical_dim, reshape_p
 
 __all__ = [
@@ -279,13 +279,15 @@ def column_stack(tensors: Any) -> Any:
     return cat([reshape_p(t, shape=(prod(raw_shape(t)), 1)) if len(raw_shape(t)) < 2 else t for t in values], 1)
 
 
-def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
+def split(tensor: Any, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None) -> tuple:
     """Consecutive pieces of one size (the last may be smaller), or of given sizes; views.
 
     >>> import chainrule as cr
     >>> cr.split(cr.arange(5), 2)
     (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
+    if split_size is not None:  # the method's name for it
+        split_size_or_sections = split_size
     shape = raw_shape(tensor)
     if not shape:
         raise ShapeError("split expects at least a 1-dimensional tensor")
@@ -316,6 +318,7 @@ def split_with_sizes(tensor: Any, split_sizes: Any, dim: int = 0) -> tuple:
     return split(tensor, tuple(split_sizes), dim)
 
 
+@numpy_names
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
     """At most `chunks` pieces of equal size (the last may be smaller); views.
 
@@ -333,6 +336,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
     return split(input, size, dim) if size else split(input, (0,) * chunks, dim)
 
 
+@numpy_names
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple:
     """Pieces as NumPy's array_split makes them: a number of pieces, or the indices to cut at.
 
@@ -420,6 +424,7 @@ def dsplit(input: Any, indices_or_sections: Any) -> tuple:
     return _even_split("dsplit", input, indices_or_sections, 2)
 
 
+@numpy_names
 def unbind(input: Any, dim: int = 0) -> tuple:
     """The slices along a dimension, without it; views.
 

@@ -275,3 +275,18 @@ def shown_as(backward_name: str | Callable) -> Callable:
         return op
 
     return decorate
+
+
+def numpy_names(function: Callable) -> Callable:
+    """A function of `dim` and `keepdim` that takes them under NumPy's names too: `axis` and `keepdims`."""
+
+    @wraps(function)
+    def op(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            if "axis" in kwargs:
+                kwargs["dim"] = kwargs.pop("axis")
+            if "keepdims" in kwargs:
+                kwargs["keepdim"] = kwargs.pop("keepdims")
+        return function(*args, **kwargs)
+
+    return op

@@ -17,7 +17,7 @@ from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .broadcasting import unbroadcast
 from .contraction import mH, with_dim
 from .extrema import amax, amin
-from .kits import add_terms, broadcast_shapes, opaque
+from .kits import add_terms, broadcast_shapes, numpy_names, opaque
 from .linalg_basic import batch_lead, common, inv_ex_p, matrices, real_of, real_part, unbroadcast_up
 from .linalg_spectral import diagonal_of, rows, svd_p, svdvals_p
 from .reductions import canonical_dims, finish_out, return_type, sum_p
@@ -29,6 +29,7 @@ INF = float("inf")
 # ---- norms -----------------------------------------------------------------------------------------------------------
 
 
+@numpy_names
 def vector_norm(
     x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
 ) -> Any:
@@ -101,6 +102,7 @@ def matrix_norm(
     return finish_out(out, best if raw_shape(best) == want else reshape_p(best, shape=want))
 
 
+@numpy_names
 def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, out: Any = None, dtype: Any = None) -> Any:
     """Vector norm, or matrix norm if `ord` is given and `dim` names two dimensions (or A is a matrix).
 

@@ -218,7 +218,8 @@ def batch_norm(
     y, mean, rstd = standardize_p(input, axes=(0, *range(2, len(size))), eps=eps)
     if running_mean is not None or running_var is not None:
         count = size[0] * prod(size[2:])
-        _update_stats(running_mean, running_var, mean, rstd, eps, momentum, count, (size[1],))
+        if count:  # an empty batch leaves them alone
+            _update_stats(running_mean, running_var, mean, rstd, eps, momentum, count, (size[1],))
     return _affine(y, weight, bias, column)
 
 
@@ -293,6 +294,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
             f"and num_groups={num_groups}"
         )
     _check_channels("group_norm", size, weight=weight, bias=bias)
+    _check_batch((size[0] * size[1] // num_groups, num_groups, *size[2:]))
     split = reshape_p(input, shape=(size[0], num_groups, prod(size[1:]) // num_groups))
     y, _, _ = standardize_p(split, axes=(2,), eps=eps)
     return _affine(reshape_p(y, shape=size), weight, bias, (size[1], *(1,) * (len(size) - 2)))

@@ -93,6 +93,8 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
             f"Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: mode '{mode}' pads the last "
             f"1 to 3 dimensions after (N,) C, got {len(counts)} numbers for input {list(shape)}"
         )
+    if not any(counts):
+        return pad_p(input, pads=pairs, value=0)  # a copy, as in the other cases
     x = input
     for axis, (n, (lo, hi)) in enumerate(zip(shape, pairs, strict=True)):
         if lo == hi == 0:

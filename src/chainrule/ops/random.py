@@ -46,7 +46,9 @@ ndarray = np.ndarray
 # ---- functions ------------------------------------------------------------------------------------------------------
 
 
-def _shape(name: str, size: tuple) -> tuple[int, ...]:
+def _shape(name: str, size: tuple, named: Any = None) -> tuple[int, ...]:
+    if named is not None:
+        size = (*size, named)
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
         size = tuple(size[0])
     try:
@@ -74,7 +76,8 @@ def _given(made: Tensor, out: Any, requires_grad: bool) -> Tensor:
 
 
 def rand(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Any = None,
     out: Any = None,
     dtype: Any = None,
@@ -90,11 +93,12 @@ def rand(
     torch.Size([2, 3])
     """
     check_cpu(device)
-    return _given(uniform(_shape("rand", size), _inexact("rand", dtype), generator), out, requires_grad)
+    return _given(uniform(_shape("rand", sizes, size), _inexact("rand", dtype), generator), out, requires_grad)
 
 
 def randn(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Any = None,
     out: Any = None,
     dtype: Any = None,
@@ -113,7 +117,7 @@ def randn(
     torch.Size([2, 3])
     """
     check_cpu(device)
-    return _given(gaussian(_shape("randn", size), _inexact("randn", dtype), generator), out, requires_grad)
+    return _given(gaussian(_shape("randn", sizes, size), _inexact("randn", dtype), generator), out, requires_grad)
 
 
 def check_range(low: int, high: int, dtype: np.dtype) -> None:

@@ -15,7 +15,7 @@ from .arithmetic import mul
 from .indexing import getitem, index_p, setitem_p
 from .joining import gathered, grown, stack
 from .keys import FULL, concrete
-from .kits import shown_as
+from .kits import numpy_names, shown_as
 from .shape import broadcast_to_p, canonical_dim, clone, reshape_p
 
 __all__ = [
@@ -32,15 +32,21 @@ INPLACE = ()
 
 
 @shown_as("RepeatBackward0")
-def repeat(input: Any, *repeats: Any) -> Any:
+def repeat(input: Any, *counts: Any, repeats: Any = None, axis: int | None = None) -> Any:
     """Copies laid side by side, repeats[i] times along dimension i (new dimensions come in front).
+
+    With `axis` it is NumPy's: each element along that dimension comes `repeats` times (`repeat_interleave` here).
 
     >>> import chainrule as cr
     >>> cr.arange(2).repeat(2, 2)
     tensor([[0, 1, 0, 1],
             [0, 1, 0, 1]])
     """
-    given = repeats[0] if len(repeats) == 1 and isinstance(repeats[0], (tuple, list)) else repeats
+    given = counts if repeats is None else (*counts, repeats)
+    if axis is not None:
+        each = given[0] if len(given) == 1 else given
+        return repeat_interleave(input, np.asarray(each) if isinstance(each, (tuple, list)) else each, axis)
+    given = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
     times, shape = tuple([int(r) for r in given]), raw_shape(input)
     if len(times) < len(shape):
         raise ShapeError(
@@ -60,7 +66,7 @@ def repeat(input: Any, *repeats: Any) -> Any:
 
 
 @shown_as("RepeatBackward0")
-def tile(input: Any, *dims: Any) -> Any:
+def tile(input: Any, *counts: Any, dims: Any = None) -> Any:
     """repeat(), with missing leading counts taken as 1.
 
     A tensor of any shape and dtype.
@@ -69,10 +75,12 @@ def tile(input: Any, *dims: Any) -> Any:
     >>> cr.tile(cr.tensor([1, 2]), (2,))
     tensor([1, 2, 1, 2])
     """
-    given = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+    given = counts if dims is None else (*counts, dims)
+    given = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
     return repeat(input, (1,) * (len(raw_shape(input)) - len(given)) + tuple(given))
 
 
+@numpy_names
 def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *, output_size: Any = None) -> Any:
     """Each element (or each slice along `dim`) repeated in place, `repeats` times each.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from itertools import product
 from math import floor, prod
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from ..core.dtypes import INT64
-from ..core.errors import ArgumentError, ShapeError
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.value import raw_dtype, raw_shape
 from .embedding import pick, rows_p
 from .kits import add_terms, shown_as
@@ -130,7 +131,15 @@ def interpolate(
     if size is not None and scale_factor is not None:
         raise ArgumentError("only one of size or scale_factor should be defined")
     if size is not None:
-        out = (int(size),) * n if isinstance(size, (int, np.integer)) else tuple(int(m) for m in size)
+        sizes = size if isinstance(size, (tuple, list)) or np.ndim(size) else (size,) * n
+        try:
+            out = tuple(index(m) for m in sizes)
+        except TypeError:
+            kinds = [type(m).__name__ for m in sizes]
+            raise ArgumentTypeError(
+                f"expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got size "
+                f"with types {kinds}"
+            ) from None
         if len(out) != n:
             raise ShapeError(
                 f"Input and output must have the same number of spatial dimensions, but got input with spatial "

@@ -13,7 +13,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, Indexing
 from ..core.value import Tensor, raw_dtype, raw_shape
 from .indexing import fitted, getitem, getitem_p, index_add_p, index_p, index_reduce_p, set_item, setitem_p
 from .keys import FULL, concrete_or_none, parse_key, selection_shape
-from .kits import broadcast_shapes, shown_as
+from .kits import broadcast_shapes, numpy_names, shown_as
 from .shape import broadcast_to_p, canonical_dim, cast_p, clone, reshape_p
 
 __all__ = [
@@ -148,6 +148,7 @@ def _corner(src: Any, shape: tuple[int, ...]) -> Any:
 
 
 @shown_as("GatherBackward0")
+@numpy_names
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: Any = None) -> Any:
     """out[i, j, ..] = input[index[i, j, ..], j, ..] for dim 0, and so on; the result has index's shape.
 
@@ -167,6 +168,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
     return found if out is None else write_out(out, found)
 
 
+@numpy_names
 def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any = None) -> Any:
     """gather() after broadcasting input and indices against each other, but for `dim`; flattened without dim.
 
@@ -197,6 +199,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
 
 
 @shown_as("ScatterBackward0")
+@numpy_names
 def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Any:
     """A copy of `input` with src[i, j, ..] written at [index[i, j, ..], j, ..] for dim 0, and so on.
 
@@ -246,6 +249,7 @@ def number_for(value: Any, x: Any) -> Any:
 
 
 @shown_as("ScatterAddBackward0")
+@numpy_names
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """A copy of `input` with src[i, j, ..] added at [index[i, j, ..], j, ..] for dim 0, and so on.
 
@@ -264,6 +268,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
 
 
 @shown_as("ScatterReduceBackward0")
+@numpy_names
 def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
     """A copy of `input` where each place that `index` names holds the sum, product, mean, maximum or minimum of the
     values of `src` that belong there, and of what was there if `include_self`.
@@ -345,6 +350,7 @@ def _products(v: Any, index: Any, dim: int, size: int, shape: tuple[int, ...]) -
 
 
 @shown_as("IndexSelectBackward0")
+@numpy_names
 def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
     """The slices of dimension `dim` that a vector of indices names, in its order.
 
@@ -377,6 +383,7 @@ def _written(input: Any, dim: int, index: Any, source: Any, name: str) -> tuple[
     return x, i, v, d
 
 
+@numpy_names
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
     """A copy of `input` with alpha times the slices of `source` added to the slices that `index` names.
 

@@ -14,7 +14,7 @@ from ..core.errors import ArgumentTypeError, DimensionError, ShapeError, TracedV
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .broadcasting import unbroadcast
-from .kits import linear, shown_as
+from .kits import linear, numpy_names, shown_as
 
 __all__ = [
     "broadcast_to",
@@ -187,7 +187,7 @@ def infer_shape(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
     return shape
 
 
-def reshape(input: Any, *shape: Any) -> Any:
+def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
     """The same elements, in row-major order, under another shape (one size may be -1); a view where possible.
 
     >>> import chainrule as cr
@@ -196,17 +196,17 @@ def reshape(input: Any, *shape: Any) -> Any:
             [3, 4, 5]])
     """
     have = raw_shape(input)
-    return reshape_p(input, shape=infer_shape(_as_shape(shape), prod(have)))
+    return reshape_p(input, shape=infer_shape(_as_shape(sizes if shape is None else (*sizes, shape)), prod(have)))
 
 
-def permute(input: Any, *dims: Any) -> Any:
+def permute(input: Any, *order: Any, dims: Any = None) -> Any:
     """Reorder the dimensions: result dimension i is input dimension dims[i].
 
     >>> import chainrule as cr
     >>> cr.permute(cr.ones(2, 3), (1, 0)).shape
     torch.Size([3, 2])
     """
-    given = _as_shape(dims)
+    given = _as_shape(order if dims is None else (*order, dims))
     ndim = len(raw_shape(input))
     if len(given) != ndim:
         raise ShapeError(
@@ -220,14 +220,26 @@ def permute(input: Any, *dims: Any) -> Any:
 
 
 @shown_as("TransposeBackward0")
-def transpose(input: Any, dim0: int, dim1: int) -> Any:
+def transpose(input: Any, dim0: Any = None, dim1: Any = None, *more: int) -> Any:
     """Swap two dimensions; a view.
+
+    NumPy's spelling is taken too: without numbers all dimensions are reversed, and a tuple, or three numbers or more,
+    give the order of all.
 
     >>> import chainrule as cr
     >>> cr.transpose(cr.zeros(2, 3), 0, 1).shape
     torch.Size([3, 2])
     """
     ndim = len(raw_shape(input))
+    if dim1 is None or more:
+        if dim0 is None:
+            return permute(input, tuple(range(ndim))[::-1])
+        if dim1 is None and not isinstance(dim0, (tuple, list)):
+            raise ArgumentTypeError(
+                "transpose() missing 1 required positional argument: 'dim1'; write transpose(dim0, dim1), or "
+                "transpose(order) with a tuple of all dimensions"
+            )
+        return permute(input, dim0 if dim1 is None else (dim0, dim1, *more))
     a, b = canonical_dim(dim0, ndim), canonical_dim(dim1, ndim)
     if ndim == 0:
         return permute_p(input, dims=())
@@ -328,8 +340,10 @@ def expand_as(input: Any, other: Any) -> Any:
     return expand(input, raw_shape(other))
 
 
-def view(input: Any, *shape: Any) -> Any:
+def view(input: Any, *shape: Any, size: Any = None, dtype: Any = None) -> Any:
     """The same memory under another shape; raises RuntimeError where only a copy could have that shape."""
+    if size is not None or dtype is not None:
+        shape = (*shape, size if dtype is None else dtype)
     if len(shape) == 1 and isinstance(shape[0], (dtypes.dtype, np.dtype, type)):
         return _view_dtype(input, shape[0])
     have = raw_shape(input)
@@ -397,6 +411,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return reshape_p(input, shape=(*shape[:a], prod(shape[a : b + 1]), *shape[b + 1 :]))
 
 
+@numpy_names
 def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     """Dimension `dim` split into several of the given sizes (one may be -1); a view.
 
@@ -430,6 +445,7 @@ def ravel(input: Any) -> Any:
     return reshape_p(input, shape=(prod(raw_shape(input)),))
 
 
+@numpy_names
 @shown_as(lambda input, dim=None: "SqueezeBackward0" if dim is None else "SqueezeBackward1")
 def squeeze(input: Any, dim: Any = None) -> Any:
     """Without the dimensions of size 1: all, or those of `dim` (an int or several) that have size 1; a view.
@@ -451,6 +467,7 @@ def squeeze(input: Any, dim: Any = None) -> Any:
 
 
 @shown_as("UnsqueezeBackward0")
+@numpy_names
 def unsqueeze(input: Any, dim: int) -> Any:
     """With a new dimension of size 1 at place `dim` of the result; a view.
 
@@ -463,7 +480,17 @@ def unsqueeze(input: Any, dim: int) -> Any:
     return reshape_p(input, shape=(*shape[:d], 1, *shape[d:]))
 
 
-swapaxes = swapdims = transpose
+swapdims = transpose
+
+
+def swapaxes(input: Any, axis0: int, axis1: int) -> Any:
+    """transpose() under NumPy's name; a view.
+
+    >>> import chainrule as cr
+    >>> cr.swapaxes(cr.ones(2, 3), 0, 1).shape
+    torch.Size([3, 2])
+    """
+    return transpose(input, axis0, axis1)
 
 
 def clone(input: Any, *, memory_format: Any = None) -> Any:

@@ -166,16 +166,18 @@ def var(
     correction: float | None = None,
     axis: Any = None,
     keepdims: Any = None,
+    ddof: float | None = None,
     out: Any = None,
 ) -> Any:
     """Variance over `dim`: squared distances from the mean, summed and divided by n - correction (default 1).
 
-    `unbiased=False` is correction=0. Complex input has a real variance.
+    `unbiased=False` is correction=0, and `ddof` NumPy's name of correction. Complex input has a real variance.
 
     >>> import chainrule as cr
     >>> cr.var(cr.tensor([1., 2., 3.]))
     tensor(1.)
     """
+    correction = correction if ddof is None else ddof
     return finish_out(out, var_p(input, **_spread_arguments(input, dim, unbiased, keepdim, correction, axis, keepdims)))
 
 
@@ -188,6 +190,7 @@ def std(
     correction: float | None = None,
     axis: Any = None,
     keepdims: Any = None,
+    ddof: float | None = None,
     out: Any = None,
 ) -> Any:
     """Standard deviation over `dim`: the square root of `var`. Where it is 0, its gradient is 0.
@@ -198,6 +201,7 @@ def std(
     >>> cr.std(cr.tensor([1., 2., 3.]))
     tensor(1.)
     """
+    correction = correction if ddof is None else ddof
     return finish_out(out, std_p(input, **_spread_arguments(input, dim, unbiased, keepdim, correction, axis, keepdims)))
 
 

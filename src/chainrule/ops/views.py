@@ -16,7 +16,7 @@ from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
 from .indexing import getitem_p, select_p
 from .keys import FULL
-from .kits import linear, opaque, shown_as
+from .kits import linear, numpy_names, opaque, shown_as
 from .shape import canonical_dim, mH, permute_p, reshape_p
 
 __all__ = [
@@ -244,6 +244,7 @@ def detach(input: Any) -> Any:
     return out
 
 
+@numpy_names
 def select(input: Any, dim: int, index: Any) -> Any:
     """The slice at one index of one dimension, without it; a view.
 
@@ -260,6 +261,7 @@ def select(input: Any, dim: int, index: Any) -> Any:
     return select_p(input, dim=d, index=i)
 
 
+@numpy_names
 def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
     """`length` elements of dimension `dim` from `start` on; a view.
 

@@ -125,10 +125,8 @@ class AdamW(Adam):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        settings = dict(maximize=maximize, foreach=foreach, capturable=capturable, fused=fused)
-        super().__init__(
-            params, lr, betas, eps, weight_decay, amsgrad, differentiable=differentiable, **settings  # type: ignore[arg-type]
-        )
+        more: dict[str, Any] = dict(maximize=maximize, foreach=foreach, capturable=capturable, fused=fused)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, differentiable=differentiable, **more)
 
 
 class Adamax(_Moments):

@@ -48,7 +48,7 @@ class SGD(Optimizer):
         if momentum:
             buffer: Tensor | None = state.get("momentum_buffer")
             if buffer is None:
-                state["momentum_buffer"] = buffer = g.detach().clone()
+                state["momentum_buffer"] = buffer = g.clone()  # type: ignore[attr-defined]
             else:
                 buffer.mul_(momentum)  # type: ignore[attr-defined]
                 buffer.add_(g if group["dampening"] == 0 else g * (1 - group["dampening"]))  # type: ignore[attr-defined]

@@ -294,6 +294,11 @@ class TensorAttributes:
         strides = tuple(s // data.itemsize for s in data.strides)
         return strides if dim is None else strides[dim]
 
+    @property
+    def strides(self: Any) -> tuple[int, ...]:
+        """NumPy's name for the steps in memory, in bytes: matplotlib's plot_surface reads it."""
+        return concrete(self, "strides").strides
+
     def storage_offset(self: Any) -> int:
         """Position of the first element in its memory, in elements."""
         data = concrete(self, "storage_offset()")

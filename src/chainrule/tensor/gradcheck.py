@@ -107,7 +107,7 @@ def _checked(given: tuple) -> list[int]:
                 UserWarning,
                 stacklevel=3,
             )
-        if any(n > 1 and step == 0 for n, step in zip(data.shape, data.strides, strict=True)):
+        if data.size and any(n > 1 and step == 0 for n, step in zip(data.shape, data.strides, strict=True)):
             raise InplaceError(
                 f"The {k}th input has a dimension with stride 0. gradcheck only supports inputs that are "
                 f"non-overlapping to be able to compute the numerical gradients correctly. You should call .contiguous "
@@ -161,7 +161,8 @@ class _Check:
                         )
                     part = "" if raw_dtype(out).kind != "c" else "real" if unit == 1.0 else "imaginary"
                     where = f"While considering the {part} part of complex outputs only, " if part else ""
-                    self.compare(a.reshape(-1), expected(self.numerical(k)[j], entry, unit), j, k, where, "")
+                    if a.size:
+                        self.compare(a.reshape(-1), expected(self.numerical(k)[j], entry, unit), j, k, where, "")
 
     def _same_again(self, a: ndarray, out: Tensor, x: Tensor, seed: ndarray, nondet: float) -> None:
         if nondet >= 0 and np.any(np.abs(a - reverse(out, x, seed)) > nondet):

@@ -67,7 +67,8 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any
     if std < 0:
         raise ArgumentError(f"normal expects std >= 0.0, but found std {std}")
     z = draws.gaussian(raw_shape(self), _wide(self), generator)
-    return _written(self, "normal_", z * std + mean)
+    z = z if std == 1 else z * std
+    return _written(self, "normal_", z if mean == 0 else z + mean)
 
 
 def uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **named: Any) -> Tensor:

@@ -232,3 +232,21 @@ def fit(given: Any, like: Any, what: str, path: str) -> Any:
 def is_traced(tree: Any) -> bool:
     """Does the tree hold a tracer?"""
     return any(isinstance(x, Tracer) for x in flatten(tree)[0])
+
+
+def check_holomorphic(what: str, inputs: Sequence, outputs: Sequence) -> None:
+    """Refuse holomorphic=True for arguments or results that are not complex."""
+    for role, xs in (("arguments", inputs), ("results", outputs)):
+        for x in xs:
+            if raw_dtype(x).kind != "c":
+                raise ArgumentTypeError(
+                    f"{what}: holomorphic=True needs complex {role}, but got {raw_dtype(x)}; convert them with "
+                    f".to(chainrule.complex64), or leave holomorphic=True out"
+                )
+
+
+def conjugated(tree: Any) -> Any:
+    """The gradient of a holomorphic function made its complex derivative: conjugated."""
+    from ..ops.complex import conj
+
+    return tree_map(conj, tree)

@@ -20,6 +20,8 @@ from .arguments import (
     Chosen,
     as_tensors,
     check_callable,
+    check_holomorphic,
+    conjugated,
     differentiable,
     fit,
     flatten,
@@ -54,7 +56,9 @@ def _aux_values(aux: Any, split: Callable) -> Any:
     return tree_map(lambda x: public(split(x)[0]) if isinstance(x, Tensor) else x, aux)
 
 
-def _gradient(func: Callable, argnums: Any, has_aux: bool, args: tuple, kwargs: dict, what: str) -> tuple:
+def _gradient(
+    func: Callable, argnums: Any, has_aux: bool, args: tuple, kwargs: dict, what: str, holomorphic: bool = False
+) -> tuple:
     """(gradients in the structure of the chosen arguments, value, aux)."""
     if not callable(func):
         check_callable(func, what.partition("(")[0])
@@ -77,20 +81,25 @@ def _gradient(func: Callable, argnums: Any, has_aux: bool, args: tuple, kwargs: 
             f"{what}: Expected {name_of(func)}(*args) to return a scalar Tensor, got tensor with {len(shape)} dims "
             f"(shape {shape}){made}. Maybe you wanted to use the vjp or jacrev APIs instead, or to return its .sum()?"
         )
-    if raw_dtype(value).kind == "c":
+    if holomorphic:
+        check_holomorphic(what, values, [value])
+    elif raw_dtype(value).kind == "c":
         raise GraphError(
             f"{what}: grad can be implicitly created only for real scalar outputs but got "
-            f"{from_numpy_dtype(raw_dtype(value))} from {name_of(func)}. Write the .real part of what it returns, or "
-            f"vjp with a complex cotangent."
+            f"{from_numpy_dtype(raw_dtype(value))} from {name_of(func)}. Write the .real part of what it returns, "
+            f"vjp with a complex cotangent, or holomorphic=True for the complex derivative."
         )
     cts: list = [None] * len(values)
     if node is not None:
         cts = tape.pull([(node, one(raw_dtype(value)))], retain=False)
     cts = [zeros_like_raw(x) if c is None else c for c, x in zip(cts, values, strict=True)]
-    return chosen.shaped(own_arrays(cts), spec), public(value), _aux_values(aux, tape.split) if has_aux else None
+    found = chosen.shaped(own_arrays(cts), spec)
+    if holomorphic:
+        found = conjugated(found)
+    return found, public(value), _aux_values(aux, tape.split) if has_aux else None
 
 
-def grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
+def grad(func: Callable, argnums: Any = 0, has_aux: bool = False, *, holomorphic: bool = False) -> Callable:
     """The function that computes the gradient of a scalar function.
 
     Args:
@@ -98,6 +107,8 @@ def grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
             (scalar, aux) with has_aux.
         argnums: number or name of the argument to differentiate by, or a tuple of these; the result is then a tuple.
         has_aux: the result is (gradient, aux).
+        holomorphic: give the complex derivative df/dz of a function from complex numbers to a complex number. (Without
+            it the result of a complex argument is the gradient of a real function: dL/da + i dL/db.)
 
     Raises:
         ShapeError: the result is not a scalar.
@@ -110,13 +121,13 @@ def grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
 
     @functools.wraps(func)
     def grad_of(*args: Any, **kwargs: Any) -> Any:
-        found, _, aux = _gradient(func, argnums, has_aux, args, kwargs, "grad(f)(*args)")
+        found, _, aux = _gradient(func, argnums, has_aux, args, kwargs, "grad(f)(*args)", holomorphic)
         return (found, aux) if has_aux else found
 
     return grad_of
 
 
-def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
+def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False, *, holomorphic: bool = False) -> Callable:
     """Like `grad`, returning (gradient, value), or (gradient, (value, aux)) with has_aux.
 
     >>> import chainrule as cr
@@ -126,13 +137,14 @@ def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
 
     @functools.wraps(func)
     def grad_and_value_of(*args: Any, **kwargs: Any) -> Any:
-        found, value, aux = _gradient(func, argnums, has_aux, args, kwargs, "grad_and_value(f)(*args)")
+        what = "grad_and_value(f)(*args)"
+        found, value, aux = _gradient(func, argnums, has_aux, args, kwargs, what, holomorphic)
         return (found, (value, aux)) if has_aux else (found, value)
 
     return grad_and_value_of
 
 
-def value_and_grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
+def value_and_grad(func: Callable, argnums: Any = 0, has_aux: bool = False, *, holomorphic: bool = False) -> Callable:
     """Like `grad`, returning (value, gradient), or ((value, aux), gradient) with has_aux.
 
     >>> import chainrule as cr
@@ -142,7 +154,8 @@ def value_and_grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
 
     @functools.wraps(func)
     def value_and_grad_of(*args: Any, **kwargs: Any) -> Any:
-        found, value, aux = _gradient(func, argnums, has_aux, args, kwargs, "value_and_grad(f)(*args)")
+        what = "value_and_grad(f)(*args)"
+        found, value, aux = _gradient(func, argnums, has_aux, args, kwargs, what, holomorphic)
         return ((value, aux), found) if has_aux else (value, found)
 
     return value_and_grad_of

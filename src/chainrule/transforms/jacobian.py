@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import ArgumentError
 from ..core.pytree import tree_map
 from ..core.value import Tensor, raw_dtype, raw_shape
-from .arguments import Chosen, check_callable, flatten, out_leaf, with_aux
+from .arguments import Chosen, check_callable, check_holomorphic, conjugated, flatten, out_leaf, with_aux
 from .batch import Batched, BatchTrace, from_front
 from .forward import JVPTrace
 from .level import ones_like_raw, public
@@ -56,11 +56,19 @@ def _joined(parts: list) -> Any:
     return cat([public(p) for p in parts], 0)
 
 
-def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Callable:
+def jacrev(
+    func: Callable,
+    argnums: Any = 0,
+    *,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+    holomorphic: bool = False,
+) -> Callable:
     """The function that computes the Jacobian by reverse mode: one pullback per output element, all vectorised.
 
     For an output of shape S and an argument of shape T the result has shape (*S, *T); pytrees of outputs hold pytrees
-    of arguments. `chunk_size` bounds how many pullbacks run at once. Arguments as in `grad`.
+    of arguments. `chunk_size` bounds how many pullbacks run at once. Arguments as in `grad`; with holomorphic=True the
+    entries are complex derivatives, without it a row is what the gradient of that result is.
 
     >>> import chainrule as cr
     >>> cr.func.jacrev(lambda x: x * x)(cr.tensor([1.0, 2.0]))
@@ -83,6 +91,9 @@ def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_siz
             value, node = tape.split(out_leaf(leaf, what, func))
             rows.append(chosen.shaped(own_arrays(_pulled(tape, value, node, values, chunk_size)), spec))
         found = out_spec.unflatten(rows)
+        if holomorphic:
+            check_holomorphic(what, values, [tape.split(x)[0] for x in outs])
+            found = conjugated(found)
         if has_aux:
             return found, tree_map(lambda x: public(tape.split(x)[0]) if isinstance(x, Tensor) else x, aux)
         return found
@@ -117,6 +128,7 @@ def jacfwd(
     *,
     randomness: str = "error",
     chunk_size: int | None = None,
+    holomorphic: bool = False,
 ) -> Callable:
     """The function that computes the Jacobian by forward mode: one pushforward per input element, all vectorised.
 
@@ -169,6 +181,8 @@ def jacfwd(
                     continue
                 blocks.append(_reshaped(_last_joined([p[k] for p in parts]), want))
             columns.append(blocks)
+        if holomorphic:
+            check_holomorphic(what, values, outs)
         rows = [chosen.shaped(own_arrays([c[k] for c in columns]), spec) for k in range(len(outs))]
         found = out_spec.unflatten(rows)  # type: ignore[union-attr]
         return (found, aux) if has_aux else found
@@ -191,7 +205,7 @@ def _last_joined(parts: list) -> Any:
     return cat([public(p) for p in parts], -1)
 
 
-def hessian(func: Callable, argnums: Any = 0, *, chunk_size: int | None = None) -> Callable:
+def hessian(func: Callable, argnums: Any = 0, *, chunk_size: int | None = None, holomorphic: bool = False) -> Callable:
     """The function that computes the matrix of second derivatives, forward over reverse.
 
     For a scalar function of an argument of shape T the result has shape (*T, *T).
@@ -201,7 +215,8 @@ def hessian(func: Callable, argnums: Any = 0, *, chunk_size: int | None = None) 
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-    return jacfwd(jacrev(func, argnums), argnums, chunk_size=chunk_size)
+    inner = jacrev(func, argnums, holomorphic=holomorphic)
+    return jacfwd(inner, argnums, chunk_size=chunk_size, holomorphic=holomorphic)
 
 
 def hvp(func: Callable, primals: Any, tangents: Any, *, has_aux: bool = False) -> Any:

@@ -17,6 +17,8 @@ from .batch import RANDOMNESS, Batched, BatchTrace, from_front, to_front
 from .jacobian import _chunks
 from .level import below, public
 
+NOT_GIVEN: Any = object()
+
 
 def vmap(
     func: Callable,
@@ -25,6 +27,8 @@ def vmap(
     randomness: str = "error",
     *,
     chunk_size: int | None = None,
+    in_axes: Any = NOT_GIVEN,
+    out_axes: Any = NOT_GIVEN,
 ) -> Callable:
     """Vectorise a function over one dimension of its arguments.
 
@@ -34,6 +38,7 @@ def vmap(
         out_dims: where the mapped dimension goes in the results; None for a result that does not depend on it.
         randomness: what random operations do: "error", "same" (one draw for all examples) or "different".
         chunk_size: examples computed at a time (default: all).
+        in_axes, out_axes: JAX's names of in_dims and out_dims.
 
     Raises:
         ArgumentError: sizes of the mapped dimensions differ, a dimension is out of range, or nothing is mapped.
@@ -44,6 +49,8 @@ def vmap(
     >>> dot(cr.tensor([[1., 2.], [3., 4.]]), cr.tensor([1., 1.]))
     tensor([3., 7.])
     """
+    in_dims = in_dims if in_axes is NOT_GIVEN else in_axes
+    out_dims = out_dims if out_axes is NOT_GIVEN else out_axes
     if randomness not in RANDOMNESS:
         raise ArgumentError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
     if chunk_size is not None and chunk_size <= 0:

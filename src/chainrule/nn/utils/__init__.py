@@ -1,7 +1,9 @@
 """Helpers around modules: clipping, vectors of parameters, parametrizations, packed sequences, fusion."""
 
 import sys as _sys
+from types import ModuleType as _ModuleType
 
+from ...transforms.modules import functional_call as _functional_call
 from . import fusion, gradients, parametrizations, parametrize, prune, rnn
 from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
 from .gradients import (
@@ -41,6 +43,9 @@ __all__ = [
 ]
 
 # PyTorch's paths: torch.nn.utils.clip_grad, torch.nn.utils.convert_parameters
+# and torch.nn.utils.stateless.functional_call, which is torch.func's
 clip_grad = convert_parameters = gradients
 for _name in ("clip_grad", "convert_parameters"):
     _sys.modules[f"{__name__}.{_name}"] = gradients
+stateless = _sys.modules[f"{__name__}.stateless"] = _ModuleType(f"{__name__}.stateless", "Another path to torch.func.")
+stateless.functional_call = _functional_call  # type: ignore[attr-defined]

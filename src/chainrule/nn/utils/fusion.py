@@ -28,7 +28,8 @@ def fuse_conv_bn_weights(
     shape = [1, -1, *[1] * (conv_w.dim() - 2)] if transpose else [-1, 1, *[1] * (conv_w.dim() - 2)]
     weight = conv_w.detach() * scale.reshape(shape)
     bias = bias * scale if bn_b is None else bias * scale + bn_b.detach()
-    return Parameter(weight, conv_w.requires_grad), Parameter(bias, conv_w.requires_grad)
+    trained = conv_w.requires_grad if conv_b is None else conv_b.requires_grad
+    return Parameter(weight, conv_w.requires_grad), Parameter(bias, trained)
 
 
 def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Module:

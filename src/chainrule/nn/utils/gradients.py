@@ -39,8 +39,8 @@ def get_total_norm(
         total = norm(stack([norm(t.detach(), norm_type) for t in values]), norm_type)  # type: ignore[attr-defined]
     if error_if_nonfinite and not np.isfinite(total.item()):
         raise GraphError(
-            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
-            f"clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
+            f"The total norm of order {float(norm_type)} for gradients from `parameters` is non-finite, so it cannot "
+            f"be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
             f"`error_if_nonfinite=False`"
         )
     return total

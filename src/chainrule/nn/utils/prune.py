@@ -144,6 +144,19 @@ class PruningContainer(BasePruningMethod):
         if methods:
             self._tensor_name = methods[0]._tensor_name
 
+    def add_pruning_method(self, method: BasePruningMethod | None) -> None:
+        """Add a method for the same tensor at the end; None adds nothing."""
+        if method is None:
+            return
+        if not isinstance(method, BasePruningMethod):
+            raise ArgumentTypeError(f"{type(method)} is not a BasePruningMethod subclass")
+        if self._tensor_name and method._tensor_name != self._tensor_name:
+            raise ArgumentError(
+                f"Can only add pruning methods acting on the parameter named '{self._tensor_name}' to this "
+                f"PruningContainer, not on '{method._tensor_name}'"
+            )
+        self._pruning_methods = (*self._pruning_methods, method)
+
     @classmethod
     def _joined(cls, before: BasePruningMethod, last: BasePruningMethod) -> PruningContainer:
         earlier = before._pruning_methods if isinstance(before, PruningContainer) else (before,)

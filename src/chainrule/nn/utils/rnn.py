@@ -34,8 +34,43 @@ class PackedSequence(_Packed):
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
     def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
-        """The same with converted data."""
-        return PackedSequence(self.data.to(*args, **kwargs), *self[1:])
+        """The same with converted data; the sequence itself where nothing changes."""
+        data = self.data.to(*args, **kwargs)
+        return self if data is self.data else type(self)(data, *self[1:])
+
+    def cpu(self) -> PackedSequence:
+        """to("cpu")."""
+        return self.to("cpu")
+
+    def cuda(self, device: Any = "cuda") -> PackedSequence:
+        """to("cuda")."""
+        return self.to(device)
+
+    @property
+    def is_cuda(self) -> bool:
+        """Does the data live on a GPU?"""
+        return self.data.is_cuda
+
+    def pin_memory(self) -> PackedSequence:
+        """The sequence itself: main memory is all there is."""
+        return self
+
+    def is_pinned(self) -> bool:
+        """Is the data in pinned memory?"""
+        return self.data.is_pinned()
+
+
+def _cast(name: str) -> Any:
+    def cast(self: PackedSequence) -> PackedSequence:
+        return self.to(getattr(self.data, name)().dtype)
+
+    cast.__name__ = name
+    cast.__doc__ = f"The same with data of another dtype, as Tensor.{name}()."
+    return cast
+
+
+for _name in ("double", "float", "half", "bfloat16", "long", "int", "short", "char", "byte", "bool"):
+    setattr(PackedSequence, _name, _cast(_name))
 
 
 def invert_permutation(permutation: Any) -> Any:
@@ -70,6 +105,8 @@ def pack_padded_sequence(
     """
     from ...ops.joining import cat
 
+    if 0 in raw_shape(input):
+        raise ArgumentError("Cannot pack empty tensors.")
     sizes = _lengths(lengths)
     order = None
     if enforce_sorted:
@@ -159,7 +196,12 @@ def pad_sequence(
     from ...ops.joining import cat, stack
     from ..factory import full
 
-    values = list(sequences)
+    try:
+        values = list(sequences)
+    except TypeError:
+        raise ArgumentError(
+            f"Expected iterable for input sequences, but got arg of type: {type(sequences).__name__}"
+        ) from None
     if not values:
         raise ArgumentError("pad_sequence: expected a non-empty list of Tensors")
     longest = max(raw_shape(s)[0] for s in values)

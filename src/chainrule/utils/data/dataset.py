@@ -87,8 +87,10 @@ class StackDataset(Dataset):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if bool(args) == bool(kwargs):
-            raise ValueError("Give StackDataset datasets either as arguments or as keywords")
+        if args and kwargs:
+            raise ValueError("Supported either as arguments or as keywords, not both: the datasets of a StackDataset")
+        if not args and not kwargs:
+            raise ValueError("At least one dataset should be passed to StackDataset")
         self.datasets: Any = args or kwargs
         values = list(self.datasets if args else self.datasets.values())
         if any(len(d) != len(values[0]) for d in values):
@@ -100,8 +102,25 @@ class StackDataset(Dataset):
             return {k: d[index] for k, d in self.datasets.items()}
         return tuple(d[index] for d in self.datasets)
 
+    def __getitems__(self, indices: list) -> list:
+        """The samples of several indices, from the datasets' own __getitems__ where they have one."""
+        named = isinstance(self.datasets, dict)
+        columns = [_several(d, indices) for d in (self.datasets.values() if named else self.datasets)]
+        rows = zip(*columns, strict=True)
+        return [dict(zip(self.datasets, row, strict=True)) for row in rows] if named else list(rows)
+
     def __len__(self) -> int:
         return self._length
+
+
+def _several(dataset: Any, indices: list) -> Any:
+    many = getattr(dataset, "__getitems__", None)
+    if many is None:
+        return [dataset[i] for i in indices]
+    found = many(indices)
+    if len(found) != len(indices):
+        raise ValueError(f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(found)}")
+    return found
 
 
 class ConcatDataset(Dataset[T_co]):
@@ -150,6 +169,8 @@ class ChainDataset(IterableDataset):
 
     def __iter__(self) -> Iterator[Any]:
         for d in self.datasets:
+            if not isinstance(d, IterableDataset):
+                raise AssertionError(f"ChainDataset only supports IterableDataset, not {type(d).__name__}")
             yield from d
 
     def __len__(self) -> int:
