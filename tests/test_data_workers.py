@@ -86,7 +86,7 @@ class Unsendable(D.Dataset):
 def test_a_sample_that_cannot_be_sent_is_an_error():
     loader = D.DataLoader(Unsendable(), num_workers=1, collate_fn=lambda batch: batch)
     with pytest.raises(Exception, match="pickle"):
-        list(loader)
+        _ = [x for x in loader]
 
 
 class Counted(D.Dataset):
@@ -121,10 +121,10 @@ class Long(D.IterableDataset):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_stream_longer_than_it_says(workers):
     loader = D.DataLoader(Long(), num_workers=workers)
-    assert len(list(loader)) == 10  # nobody asked for its length
+    assert [x.item() for x in loader] == list(range(10))  # nobody asked for its length
     assert len(loader) == 4
     with pytest.warns(UserWarning, match="samples have been fetched"):
-        list(loader)
+        _ = [x for x in loader]
 
 
 def test_what_a_loader_was_made_of_stays():
@@ -182,3 +182,33 @@ def test_stacked_datasets_take_many_samples_at_once():
 def test_chains_are_of_streams():
     with pytest.raises(AssertionError, match="only supports IterableDataset"):
         list(D.ChainDataset([Long(), Many()]))
+
+
+class Rows(D.Dataset):
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, indices):
+        assert isinstance(indices, list)
+        return cr.tensor(indices)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_sampler_of_lists_without_batching_asks_for_whole_lists(workers):
+    sampler = D.BatchSampler(D.SequentialSampler(Rows()), 2, False)
+    loader = D.DataLoader(Rows(), batch_size=None, sampler=sampler, num_workers=workers)
+    assert [batch.tolist() for batch in loader] == [[0, 1], [2, 3], [4]]
+
+
+def test_words_of_numpy_stay_words():
+    assert D.default_collate(list(np.array(["a", "b"]))) == ["a", "b"]
+
+
+@pytest.mark.parametrize("data", [list(range(8)), Long()])
+def test_a_pass_ended_early_ends_its_workers(data):
+    batches = iter(D.DataLoader(data, num_workers=2))
+    assert next(batches).tolist() == [0]
+    processes = list(batches._team.processes)
+    batches.close()
+    assert not any(process.is_alive() for process in processes)
+    assert list(batches) == []

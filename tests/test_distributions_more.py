@@ -273,6 +273,7 @@ def test_a_distribution_without_constraints_says_so():
 def test_a_plain_number_is_no_value():
     with pytest.raises(ValueError, match="must be a Tensor"):
         D.Normal(0.0, 1.0).log_prob(1)
+    assert D.Gamma(1.0, 1.0).log_prob(2).item() == D.Chi2(2.0).log_prob(4).item() + np.log(2).astype(np.float32) == -2.0
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,19 @@ def test_state_dict_knows_the_versions_of_its_modules():
     assert {path: entry["version"] for path, entry in state._metadata.items()} == {"": 1, "body": 1, "norm": 2}
 
 
+@pytest.mark.oracle
+def test_the_versions_are_saved_too(tmp_path):
+    torch = pytest.importorskip("torch")
+    state = small().state_dict()
+    cr.save({"model": state, "again": state}, tmp_path / "net.pt")
+    for lib in (cr, torch):
+        found = lib.load(tmp_path / "net.pt")
+        assert found["model"]._metadata == state._metadata
+        assert list(found["again"]) == list(state)
+    net = torch.nn.Sequential(OrderedDict(body=torch.nn.Linear(2, 3), norm=torch.nn.BatchNorm1d(3)))
+    net.load_state_dict(found["model"])
+
+
 def test_batch_norm_loads_what_was_saved_before_it_counted_batches():
     net = nn.BatchNorm1d(3)
     net(cr.rand(4, 3))
@@ -504,3 +517,91 @@ def test_a_leaf_takes_other_memory_without_recording():
         x.set_(y)
     x.sum().backward()
     assert x.grad.tolist() == [1, 1, 1]
+
+
+# ---- small things ----------------------------------------------------------------------------------------------------
+
+
+def test_padding_by_nothing_copies_in_every_mode():
+    x = cr.zeros(1, 2, 3, 3)
+    for mode in ("constant", "reflect", "replicate", "circular"):
+        nn.functional.pad(x, (0, 0, 0, 0), mode=mode).fill_(1)
+    assert not x.any()
+
+
+def test_empty_batches_leave_running_statistics_alone():
+    net = nn.BatchNorm1d(3)
+    net(cr.zeros(0, 3)).sum().backward()
+    assert net.running_var.tolist() == [1, 1, 1]
+
+
+def test_one_value_for_each_group_is_refused():
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        nn.GroupNorm(3, 3)(cr.ones(1, 3, 1))
+
+
+def test_parameters_of_a_plain_dict_are_sorted_as_in_pytorch():
+    a, b = cr.zeros(1), cr.ones(1)
+    assert list(nn.ParameterDict({"b": b, "a": a})) == ["a", "b"]
+    assert list(nn.ParameterDict(OrderedDict(b=b, a=a))) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: nn.init.calculate_gain("leaky_relu", True), ValueError),
+        (lambda: nn.Unflatten(1, (2, 5.0)), TypeError),
+        (lambda: nn.Unflatten(1, 6), TypeError),
+        (lambda: nn.Linear(1, 1).to("cpu", True), TypeError),
+        (lambda: nn.Linear(1, 1).to("cpu", copy=True), TypeError),
+        (lambda: nn.functional.interpolate(cr.ones(1, 1, 4), size=2.5), TypeError),
+        (lambda: nn.functional.cosine_embedding_loss(cr.ones(2, 2), cr.ones(2), cr.ones(2)), RuntimeError),
+        (lambda: nn.utils.rnn.pack_padded_sequence(cr.ones(0, 0), []), RuntimeError),
+        (lambda: nn.utils.spectral_norm(nn.Linear(1, 1), n_power_iterations=0), ValueError),
+        (lambda: nn.utils.weight_norm(nn.utils.weight_norm(nn.Linear(1, 1))), RuntimeError),
+    ],
+)
+def test_bad_arguments_are_named(call, error):
+    with pytest.raises(error):
+        call()
+
+
+def test_layers_begin_again():
+    for layer in (nn.PReLU(), nn.RMSNorm(3), nn.GroupNorm(1, 3), nn.EmbeddingBag(4, 3, padding_idx=1)):
+        before = {name: tuple(p.shape) for name, p in layer.named_parameters()}
+        for p in layer.parameters():
+            p.data.fill_(9.0)
+        layer.reset_parameters()
+        assert {name: tuple(p.shape) for name, p in layer.named_parameters()} == before
+        assert all((p < 9.0).all() for p in layer.parameters())
+    assert layer.weight[1].tolist() == [0, 0, 0]
+
+
+def test_pooling_with_indices_has_a_name_of_its_own():
+    values, where = nn.functional.max_pool1d_with_indices(cr.tensor([[[1.0, 3.0, 2.0, 0.0]]]), 2)
+    assert (values.tolist(), where.tolist()) == ([[[3, 2]]], [[[1, 2]]])
+
+
+def test_older_paths_are_there():
+    from chainrule.nn.utils.stateless import functional_call
+
+    net = nn.Linear(1, 1, bias=False)
+    assert functional_call(net, {"weight": cr.tensor([[3.0]])}, (cr.ones(1, 1),)).item() == 3.0
+    assert nn.modules.utils._pair(3) == (3, 3)
+    with cr.backends.cudnn.flags(enabled=False):
+        net(cr.ones(1, 1)).sum().backward()
+    assert net.weight.grad is not None
+
+
+def test_second_derivatives_of_empty_batches_pass_gradcheck():
+    net = nn.Conv1d(2, 3, 2).double()
+    x = cr.zeros(0, 2, 4, dtype=cr.float64, requires_grad=True)
+    assert cr.autograd.gradgradcheck(net, (x,))
+
+
+def test_fused_layers_keep_what_is_trained():
+    conv, norm = nn.Conv1d(1, 1, 1).eval(), nn.BatchNorm1d(1).eval()
+    conv.bias.requires_grad_(False)
+    fused = nn.utils.fuse_conv_bn_eval(conv, norm)
+    assert fused.weight.requires_grad
+    assert not fused.bias.requires_grad

@@ -137,3 +137,12 @@ def test_the_standards_expm1_and_solve():
     a, b = np.random.default_rng(0).standard_normal((2, 1, 3, 3)), np.ones((4, 3, 2))
     solved = xp.linalg.solve(cr.tensor(a), cr.tensor(b))
     np.testing.assert_allclose(solved.numpy(), np.linalg.solve(a, b[None]))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "float16"])
+def test_reductions_of_other_dtypes(dtype):
+    a = np.array([[0, 1, 1], [1, 0, 1]], dtype)
+    for f in (np.argmax, np.argmin, np.any, np.all, np.nanmax, np.nanmin, np.nanargmax, np.max):
+        found, expected = f(cr.tensor(a), axis=1), f(a, axis=1)
+        assert values(found).dtype == expected.dtype
+        np.testing.assert_array_equal(values(found), expected)

@@ -234,3 +234,36 @@ def test_swa_rates_one_for_each_group():
 def test_adamw_refuses_what_it_does_not_know():
     with pytest.raises(TypeError):
         cr.optim.AdamW([cr.zeros(1, requires_grad=True)], decoupled_weight_decay=False)
+
+
+SCHEDULES = {
+    "LambdaLR": lambda L, o: L.LambdaLR(o, lambda e: 0.9**e),
+    "StepLR": lambda L, o: L.StepLR(o, 2),
+    "CosineAnnealingWarmRestarts": lambda L, o: L.CosineAnnealingWarmRestarts(o, 2, 2),
+    "CyclicLR": lambda L, o: L.CyclicLR(o, 0.01, 0.1, 2),
+    "OneCycleLR": lambda L, o: L.OneCycleLR(o, 0.1, 10),
+    "OneCycleLR in three phases": lambda L, o: L.OneCycleLR(o, 0.1, 10, three_phase=True, anneal_strategy="linear"),
+    "ReduceLROnPlateau": lambda L, o: L.ReduceLROnPlateau(o, patience=0),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_state_is_laid_out_as_torchs_and_goes_on_from_it(name):
+    def run(m, state=None, steps=3):
+        optimizer = m.optim.SGD([m.zeros(1).requires_grad_()], lr=0.1, momentum=0.9)
+        schedule = SCHEDULES[name](m.optim.lr_scheduler, optimizer)
+        if state is not None:
+            optimizer.load_state_dict(state[1])
+            schedule.load_state_dict(state[0])
+        rates = []
+        for _ in range(steps):
+            optimizer.step()
+            schedule.step(*([1.0] if name == "ReduceLROnPlateau" else []))
+            rates.append((optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["momentum"]))
+        return schedule.state_dict(), optimizer.state_dict(), rates
+
+    ours, theirs = run(cr), run(torch)
+    assert set(ours[0]) == set(theirs[0])
+    assert set(ours[1]["param_groups"][0]) == set(theirs[1]["param_groups"][0])
+    np.testing.assert_allclose(ours[2], theirs[2], rtol=1e-9)
+    np.testing.assert_allclose(run(cr, theirs)[2], run(torch, theirs)[2], rtol=1e-9)

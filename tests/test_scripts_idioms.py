@@ -24,7 +24,9 @@ PATHS = [
     "utils.data.sampler.RandomSampler",
     "utils.dlpack.from_dlpack",
     "backends.cuda.matmul.allow_tf32",
+    "backends.cuda.sdp_kernel",
     "backends.cudnn.benchmark",
+    "_C._LinAlgError",
     "signal.windows.hann",
     "version.cuda",
     "accelerator.is_available",
@@ -126,3 +128,55 @@ def test_windows_are_torchs(name):
             ours = getattr(cr.signal.windows, name)(size, sym=sym, dtype=cr.float64, **more)
             theirs = getattr(torch.signal.windows, name)(size, sym=sym, dtype=torch.float64, **more)
             np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-12)
+
+
+def test_an_optimiser_around_another_that_leaves_out_the_bases_init():
+    class Slow(cr.optim.Optimizer):  # lookahead: every second step goes half the way back
+        def __init__(self, fast):
+            self.fast, self.param_groups, self.steps = fast, fast.param_groups, 0
+            self.state, self.defaults = fast.state, fast.defaults
+            self.kept = [p.detach().clone() for group in self.param_groups for p in group["params"]]
+
+        def step(self, closure=None):
+            loss = self.fast.step(closure)
+            self.steps += 1
+            if self.steps % 2 == 0:
+                for p, kept in zip(self.param_groups[0]["params"], self.kept, strict=True):
+                    kept.copy_(p.data.lerp_(kept, 0.5))
+            return loss
+
+    p = cr.nn.Parameter(cr.tensor([4.0]))
+    optimizer = Slow(cr.optim.SGD([p], lr=0.25))
+    seen = []
+    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(o.steps))
+    for _ in range(2):
+        optimizer.zero_grad()
+        (p * p).sum().backward()
+        optimizer.step()
+    assert p.item() == 2.5 and seen == [1, 2]
+    assert optimizer.state_dict()["param_groups"][0]["lr"] == 0.25
+
+
+def test_assert_allclose_as_older_tests_write_it():
+    cr.testing.assert_allclose(cr.tensor([1.0, 2.0]), np.array([1.00005, 2.0]))
+    cr.testing.assert_allclose(1.0, cr.tensor(1.0, dtype=cr.float64))
+    with pytest.raises(AssertionError, match="not close"):
+        cr.testing.assert_allclose(cr.tensor([1.0]), [1.1])
+    with pytest.raises(AssertionError, match="off"):
+        cr.testing.assert_allclose(cr.tensor([1.0]), [1.1], rtol=0.0, atol=0.01, msg="off")
+
+
+def test_the_factor_may_stand_before_the_tensors_as_in_older_optimisers():
+    p, grad, square = cr.tensor([1.0, 2.0]), cr.tensor([2.0, 4.0]), cr.zeros(2)
+    square.mul_(0.5).addcmul_(0.5, grad, grad)
+    assert square.tolist() == [2.0, 8.0]
+    p.addcdiv_(-0.5, grad, square)
+    assert p.tolist() == [0.5, 1.75]
+    assert p.add_(-0.25, grad).tolist() == [0.0, 0.75] and p.sub(2, grad).tolist() == [-4.0, -7.25]
+    assert cr.add(p, 2, grad).tolist() == [4.0, 8.75] and cr.addcmul(p, 1, grad, grad).tolist() == [4.0, 16.75]
+    w = cr.tensor([3.0], requires_grad=True)
+    cr.ones(1).add(2.0, w).addcmul(0.5, w, w).backward()
+    assert w.grad.item() == 5.0
+    for wrong in (lambda: p.add(1, 2), lambda: p.add(grad, grad), lambda: p.addcmul(1, grad, grad, grad)):
+        with pytest.raises(TypeError, match="positional arguments"):
+            wrong()

@@ -117,3 +117,20 @@ def test_a_lazy_weight_may_be_filled_before_it_has_a_shape():
     layer.bias.data.fill_(0)
     assert isinstance(layer.weight, cr.nn.UninitializedParameter) and layer.weight.data.shape == (0,)
     assert layer(cr.ones(4, 3)).shape == (4, 2) and layer.weight.shape == (2, 3)
+
+
+def test_an_rnns_weights_are_listed_flat_by_name():
+    gru = cr.nn.GRU(2, 3, num_layers=2, bidirectional=True)
+    names = gru._flat_weights_names
+    assert names[:5] == ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_ih_l0_reverse"]
+    assert [id(w) for w in gru._flat_weights] == [id(gru._parameters[name]) for name in names] and len(names) == 16
+
+
+def test_a_schedule_names_the_module_it_is_imported_from():
+    schedule = cr.optim.lr_scheduler.MultiStepLR(cr.optim.SGD([cr.ones(1, requires_grad=True)], lr=1.0), [1])
+    assert schedule.__module__ == cr.optim.lr_scheduler.__name__
+
+
+def test_histogram_has_a_hundred_bins_unless_told():
+    hist, edges = cr.histogram(cr.linspace(0, 1, 1000), density=True)
+    assert hist.shape == (100,) and edges.shape == (101,)

@@ -10,12 +10,12 @@ import numpy as np
 
 from .core.dtypes import as_dtype, finfo, is_inexact, promote
 from .core.errors import ArgumentError, ArgumentTypeError
-from .core.value import Tensor
+from .core.value import Tensor, raw_dtype
 from .ops.generators import default_generator
 from .tensor.attributes import concrete
-from .tensor.data import as_tensor, check_device, finish
+from .tensor.data import as_tensor, check_device, finish, tensor
 
-__all__ = ["assert_close", "make_tensor"]
+__all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
 # (rtol, atol) where none are given; exact for all other dtypes
 TOLERANCES = {
@@ -66,6 +66,34 @@ def assert_close(
     found = _difference(actual, expected, "", settings)
     if found is not None:
         raise AssertionError(found if msg is None else msg(found) if callable(msg) else msg)
+
+
+def assert_allclose(
+    actual: Any,
+    expected: Any,
+    rtol: float | None = None,
+    atol: float | None = None,
+    equal_nan: bool = True,
+    msg: str = "",
+) -> None:
+    """assert_close without a check of dtypes, with NaNs equal and wider tolerances: PyTorch's older spelling.
+
+    Tensors, or what tensor() takes. Tolerances, unless given: 1e-3 twice for float16, 1e-4 and 1e-5 for float32, 1e-5
+    and 1e-8 for float64, those of assert_close otherwise.
+
+    Raises:
+        AssertionError: what differs.
+
+    >>> import chainrule as cr
+    >>> cr.testing.assert_allclose(cr.tensor([1.0, float("nan")]), [1.00001, float("nan")])
+    """
+    actual = actual if isinstance(actual, Tensor) else tensor(actual)
+    expected = expected if isinstance(expected, Tensor) else tensor(expected, dtype=actual.dtype)
+    if rtol is None and atol is None:
+        wide = {"float16": (1e-3, 1e-3), "float32": (1e-4, 1e-5), "float64": (1e-5, 1e-8)}
+        pairs = [wide.get(raw_dtype(t).name, TOLERANCES.get(raw_dtype(t).name, (0.0, 0.0))) for t in (actual, expected)]
+        rtol, atol = max(pair[0] for pair in pairs), max(pair[1] for pair in pairs)
+    assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, msg=msg or None)
 
 
 def _difference(actual: Any, expected: Any, place: str, settings: tuple) -> str | None:

@@ -27,7 +27,7 @@ flash_sdp_enabled = mem_efficient_sdp_enabled = cudnn_sdp_enabled = is_available
 def sdp_kernel(
     enable_flash: bool = True, enable_math: bool = True, enable_mem_efficient: bool = True, enable_cudnn: bool = True
 ) -> Iterator[dict]:
-    """Which kernels attention may use on a GPU (PyTorch's older spelling of nn.attention.sdpa_kernel); there is one here.
+    """Which kernels attention may use on a GPU (older spelling of nn.attention.sdpa_kernel); here is one.
 
     >>> import chainrule as cr
     >>> q = cr.ones(1, 2, 3)

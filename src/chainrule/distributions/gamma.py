@@ -13,6 +13,7 @@ from ..ops.gamma_draws import gamma_quantile_p
 from ..ops.generators import uniform
 from ..ops.joining import stack
 from ..ops.special import digamma, igamma, igammac, lgamma
+from ..tensor.creation import as_tensor
 from . import constraints
 from .distribution import Distribution, ExponentialFamily
 from .utils import broadcast_all
@@ -64,7 +65,9 @@ class Gamma(ExponentialFamily):
         tiny = 1e-300 if self.rate.dtype.itemsize == 8 else 1e-38
         return (standard_gamma(self.concentration.expand(shape)) / self.rate).clamp(min=tiny)
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor | float) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """As Distribution.log_prob; plain numbers too, as in PyTorch."""
+        value = as_tensor(value, dtype=self.rate.dtype)
         if self._validate_args:
             self._validate_sample(value)
         c, rate = self.concentration, self.rate

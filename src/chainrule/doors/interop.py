@@ -14,7 +14,8 @@ from .api import ROOT
 
 KEEPING = (
     "To keep the gradient, do not build NumPy arrays from tensors: np.array([a, b]), np.r_[a, b] and array.dot(b) copy "
-    "values, while np.stack([a, b]), np.concatenate([a, b]) and array @ b record."
+    "values, while np.stack([a, b]), np.concatenate([a, b]) and array @ b record. (SciPy's functions of arrays take "
+    "tensors where the environment has SCIPY_ARRAY_API=1.)"
 )
 
 

@@ -153,6 +153,7 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any
 def _position(function: str) -> Any:
     def reduce(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
         x = tensor_of(a)
+        x = x.to(np.uint8) if raw_dtype(x).kind == "b" else x  # the first True, or False
         if axis is None and _keep(keepdims):
             found = getattr(cr, function)(x.reshape(-1)).reshape((1,) * x.ndim)
         else:
@@ -255,6 +256,8 @@ def _nan_extreme(function: str, worst: float) -> Any:
     ) -> Any:
         x = tensor_of(a)
         dims = tuple(builtins.range(x.ndim)) if axis is None else axis
+        if raw_dtype(x).kind in "biu":
+            return write_result(out, getattr(cr, function)(x, dims, keepdim=_keep(keepdims)), function)
         missing = cr.isnan(x)
         found = getattr(cr, function)(cr.where(missing, worst, x), dims, keepdim=_keep(keepdims))
         none = cr.all(missing, dims, keepdim=_keep(keepdims))

@@ -245,6 +245,8 @@ def reduction(
                 raise ArgumentTypeError(f"{function} with where= needs initial=, for what an empty selection gives")
             identity = initial
         x = cr.where(tensor_of(where).to(bool), x, identity)
+    if function in ("all", "any"):
+        x = x.to(bool)
     keep = False if keepdims is NO_VALUE else bool(keepdims)
     dims = tuple(range(x.ndim)) if axis is None else axis
     if function == "prod" and isinstance(dims, tuple):

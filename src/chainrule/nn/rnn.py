@@ -254,6 +254,16 @@ class RNNBase(Module):
         """Nothing to do here; PyTorch's programs call it."""
 
     @property
+    def _flat_weights_names(self) -> list[str]:
+        """Names of the parameters, layer by layer; programs that initialise an RNN's weights read them."""
+        return list(self._parameters)
+
+    @property
+    def _flat_weights(self) -> list[Any]:
+        """Parameters in the order of `_flat_weights_names`."""
+        return list(self._parameters.values())
+
+    @property
     def all_weights(self) -> list[list[Any]]:
         """Parameters per layer and direction."""
         return [

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.dtypes import BOOL, INT64, category, is_inexact, result_dtype
 from ..core.eager import cast_to, elementwise_call, require_tensor, write_out
-from ..core.errors import ArgumentError, DTypeError, UnsupportedDTypeError
+from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, UnsupportedDTypeError
 from ..core.value import Tensor, raw_dtype
 from .kits import elementwise, function_of, only_for, shown_as
 from .safe import div0, mul0, zero
@@ -315,7 +315,17 @@ def _scaled(input: Any, other: Any, alpha: Any) -> Any:
     return mul(cast_to(other, dtype), alpha) if isinstance(other, Tensor) else other * alpha
 
 
-def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
+def _older_order(name: str, factor: Any, *tensors: Any) -> tuple:
+    """The factor and the tensors of PyTorch's older spelling, in which the factor stands first: x.add_(-lr, grad)."""
+    number = not isinstance(factor, Tensor) and np.ndim(factor) == 0
+    if number and len(tensors) == (2 if name.startswith("addc") else 1) and isinstance(tensors[-1], Tensor):
+        return factor, *tensors
+    given = ", ".join(type(x).__name__ for x in (factor, *tensors))
+    right = f"x.{name}(y, z, value=c)" if name.startswith("addc") else f"x.{name}(y, alpha=c)"
+    raise ArgumentTypeError(f"{name}() got too many positional arguments after the first: {given}. Write {right}")
+
+
+def add(input: Any, other: Any, *older: Any, alpha: Any = 1, out: Any = None) -> Any:
     """input + alpha other.
 
     Tensors or numbers whose shapes broadcast; the result has the promoted dtype.
@@ -324,16 +334,20 @@ def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
     >>> cr.add(cr.tensor([1, 2]), 0.5)
     tensor([1.5000, 2.5000])
     """
+    if older:
+        alpha, other = _older_order("add", other, *older)
     return add_op(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha), out=out)
 
 
-def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
+def sub(input: Any, other: Any, *older: Any, alpha: Any = 1, out: Any = None) -> Any:
     """input - alpha other; not for bool.
 
     >>> import chainrule as cr
     >>> cr.sub(cr.tensor([1.0, 2.0]), 3, alpha=2)
     tensor([-5., -4.])
     """
+    if older:
+        alpha, other = _older_order("sub", other, *older)
     return sub_op(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha), out=out)
 
 
@@ -452,25 +466,29 @@ def positive(input: Any) -> Any:
 
 
 @shown_as("AddcmulBackward0")
-def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *older: Any, value: Any = 1) -> Any:
     """input + value tensor1 tensor2.
 
     >>> import chainrule as cr
     >>> cr.addcmul(cr.ones(2), cr.tensor([1.0, 2.0]), cr.tensor([3.0, 4.0]))
     tensor([4., 9.])
     """
+    if older:
+        value, tensor1, tensor2 = _older_order("addcmul", tensor1, tensor2, *older)
     product = mul(tensor1, tensor2)
     return add_op(input, product if value == 1 else mul(product, value))
 
 
 @shown_as("AddcdivBackward0")
-def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *older: Any, value: Any = 1) -> Any:
     """input + value tensor1 / tensor2.
 
     >>> import chainrule as cr
     >>> cr.addcdiv(cr.ones(2), cr.tensor([1.0, 2.0]), cr.tensor([2.0, 2.0]), value=2)
     tensor([2., 3.])
     """
+    if older:
+        value, tensor1, tensor2 = _older_order("addcdiv", tensor1, tensor2, *older)
     quotient = div_op(tensor1, tensor2)
     return add_op(input, quotient if value == 1 else mul(quotient, value))
 

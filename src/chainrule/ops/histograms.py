@@ -97,7 +97,7 @@ histogram_p = opaque(
 histogram_result = return_type("histogram", "hist", "bin_edges")
 
 
-def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
+def histogram(input: Any, bins: Any = 100, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
     """Counts of elements in bins, or sums of their `weight`: (hist, bin_edges).
 
     `bins` is their number, in `range` (a pair; default the data's), or a 1-D tensor of edges. With `density` the

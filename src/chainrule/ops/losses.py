@@ -342,7 +342,7 @@ def cosine_embedding_loss(
     shape = raw_shape(input1)
     if len(raw_shape(target)) not in (0, 1):
         raise ShapeError(f"0D or 1D target tensor expected, multi-target not supported, got {list(raw_shape(target))}")
-    if len(shape) != len(raw_shape(target)) + 1:
+    if not len(shape) == len(raw_shape(input2)) == len(raw_shape(target)) + 1:
         raise ShapeError(
             f"{len(raw_shape(target))}D target tensor expects {len(raw_shape(target)) + 1}D input tensors, but found "
             f"inputs with sizes {list(shape)} and {list(raw_shape(input2))}."

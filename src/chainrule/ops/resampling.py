@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from itertools import product
 from math import floor, prod
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -133,11 +133,11 @@ def interpolate(
     if size is not None:
         sizes = size if isinstance(size, (tuple, list)) or np.ndim(size) else (size,) * n
         try:
-            out = tuple(index(m) for m in sizes)
+            out = tuple(operator.index(m) for m in sizes)
         except TypeError:
             kinds = [type(m).__name__ for m in sizes]
             raise ArgumentTypeError(
-                f"expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got size "
+                "expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got size "
                 f"with types {kinds}"
             ) from None
         if len(out) != n:

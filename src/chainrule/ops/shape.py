@@ -484,7 +484,7 @@ swapdims = transpose
 
 
 def swapaxes(input: Any, axis0: int, axis1: int) -> Any:
-    """transpose() under NumPy's name; a view.
+    """transpose() under NumPy's name, for any shape; a view.
 
     >>> import chainrule as cr
     >>> cr.swapaxes(cr.ones(2, 3), 0, 1).shape

@@ -199,7 +199,7 @@ class Rprop(Optimizer):
         differentiable: bool = False,
     ) -> None:
         check("learning rate", lr, lr >= 0)
-        check("eta values", etas, 0 < etas[0] < 1 < etas[1])
+        check("eta values", f"{etas[0]}, {etas[1]}", 0 < etas[0] < 1 < etas[1])
         defaults = dict(lr=lr, etas=etas, step_sizes=step_sizes, foreach=foreach, maximize=maximize)
         super().__init__(params, defaults | dict(differentiable=differentiable, capturable=capturable))
 

@@ -143,11 +143,12 @@ class ReduceLROnPlateau(LRScheduler):
             raise ValueError(f"threshold mode {threshold_mode} is unknown!")
         self.optimizer, self.factor, self.patience, self.cooldown, self.eps = optimizer, factor, patience, cooldown, eps
         self.min_lrs = per_group(min_lr, optimizer, "min_lrs")
+        self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
         self.last_epoch = 0
         self._last_lr = self._rates()
         self.cooldown_counter = self.num_bad_epochs = 0
-        self.best = math.inf if mode == "min" else -math.inf
+        self.best = self.mode_worse = math.inf if mode == "min" else -math.inf
 
     def is_better(self, a: float, best: float) -> bool:
         """Is `a` an improvement on `best` by more than the threshold?"""

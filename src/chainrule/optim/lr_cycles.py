@@ -124,6 +124,10 @@ class CyclicLR(LRScheduler):
             self.use_beta1 = "betas" in optimizer.defaults
             self.base_momentums = per_group(base_momentum, optimizer, "base_momentum")
             self.max_momentums = per_group(max_momentum, optimizer, "max_momentum")
+            if last_epoch == -1:
+                for low, top, group in zip(self.base_momentums, self.max_momentums, groups, strict=True):
+                    set_momentum(group, top, self.use_beta1)
+                    group["max_momentum"], group["base_momentum"] = top, low
         super().__init__(optimizer, last_epoch)
         self.base_lrs = lows
 
@@ -200,16 +204,18 @@ class OneCycleLR(LRScheduler):
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
-        self.total_steps, self.anneal_strategy = total_steps, anneal_strategy
+        self.total_steps, self._anneal_func_type = total_steps, anneal_strategy
         up = float(pct_start * total_steps) - 1
         if three_phase:
             down = float(2 * pct_start * total_steps) - 2
-            self.phases = [(up, "initial_lr", "max_lr", "max_momentum", "base_momentum")]
-            self.phases += [(down, "max_lr", "initial_lr", "base_momentum", "max_momentum")]
-            self.phases += [(total_steps - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum")]
+            phases = [(up, "initial_lr", "max_lr", "max_momentum", "base_momentum")]
+            phases += [(down, "max_lr", "initial_lr", "base_momentum", "max_momentum")]
+            phases += [(total_steps - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum")]
         else:
-            self.phases = [(up, "initial_lr", "max_lr", "max_momentum", "base_momentum")]
-            self.phases += [(total_steps - 1, "max_lr", "min_lr", "base_momentum", "max_momentum")]
+            phases = [(up, "initial_lr", "max_lr", "max_momentum", "base_momentum")]
+            phases += [(total_steps - 1, "max_lr", "min_lr", "base_momentum", "max_momentum")]
+        names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
+        self._schedule_phases: list[dict[str, Any]] = [dict(zip(names, phase, strict=True)) for phase in phases]
         highs = per_group(max_lr, optimizer, "max_lr")
         if last_epoch == -1:
             for high, group in zip(highs, optimizer.param_groups, strict=True):
@@ -230,7 +236,7 @@ class OneCycleLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def _anneal(self, start: float, end: float, share: float) -> float:
-        if self.anneal_strategy == "cos":
+        if self._anneal_func_type == "cos":
             return end + (start - end) / 2.0 * (math.cos(math.pi * share) + 1)
         return (end - start) * share + start
 
@@ -241,12 +247,14 @@ class OneCycleLR(LRScheduler):
         rates = []
         for group in self.optimizer.param_groups:
             begin = 0.0
-            for i, (end, low, high, m_low, m_high) in enumerate(self.phases):
-                if step <= end or i == len(self.phases) - 1:
+            for i, phase in enumerate(self._schedule_phases):
+                end = phase["end_step"]
+                if step <= end or i == len(self._schedule_phases) - 1:
                     share = (step - begin) / (end - begin)
-                    rates.append(self._anneal(group[low], group[high], share))
+                    rates.append(self._anneal(group[phase["start_lr"]], group[phase["end_lr"]], share))
                     if self.cycle_momentum:
-                        set_momentum(group, self._anneal(group[m_low], group[m_high], share), self.use_beta1)
+                        low, high = group[phase["start_momentum"]], group[phase["end_momentum"]]
+                        set_momentum(group, self._anneal(low, high, share), self.use_beta1)
                     break
                 begin = end
         return rates

@@ -45,3 +45,6 @@ __all__ = [
     "StepLR",
     "_LRScheduler",
 ]
+
+for _name in __all__[1:]:  # programs tell a schedule from a function of their own by scheduler.__module__
+    globals()[_name].__module__ = __name__

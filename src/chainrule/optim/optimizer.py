@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from functools import wraps
 from itertools import chain
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -122,6 +122,12 @@ class Optimizer:
     tensor([0.8000])
     """
 
+    _pre_hooks: OrderedDict
+    _post_hooks: OrderedDict
+    _state_dict_pre_hooks: OrderedDict
+    _state_dict_post_hooks: OrderedDict
+    _load_pre_hooks: OrderedDict
+    _load_post_hooks: OrderedDict
     _stepping = False  # inside of step(): a base's step() runs no hooks of its own
     _opt_called = False  # has step() been called? Schedulers ask
 
@@ -129,6 +135,14 @@ class Optimizer:
         super().__init_subclass__()
         if "step" in cls.__dict__:
             cls.step = _with_hooks(cls.__dict__["step"])
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        self = super().__new__(cls)
+        # Not in __init__: optimisers around another one (lookahead) often leave that out.
+        self._pre_hooks, self._post_hooks = OrderedDict(), OrderedDict()
+        self._state_dict_pre_hooks, self._state_dict_post_hooks = OrderedDict(), OrderedDict()
+        self._load_pre_hooks, self._load_post_hooks = OrderedDict(), OrderedDict()
+        return self
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -139,12 +153,6 @@ class Optimizer:
             )
         self.state: defaultdict[Any, dict] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
-        self._pre_hooks: OrderedDict = OrderedDict()
-        self._post_hooks: OrderedDict = OrderedDict()
-        self._state_dict_pre_hooks: OrderedDict = OrderedDict()
-        self._state_dict_post_hooks: OrderedDict = OrderedDict()
-        self._load_pre_hooks: OrderedDict = OrderedDict()
-        self._load_post_hooks: OrderedDict = OrderedDict()
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -165,9 +173,6 @@ class Optimizer:
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
-        names = ("_pre_hooks", "_post_hooks", "_state_dict_pre_hooks", "_state_dict_post_hooks", "_load_pre_hooks")
-        for name in (*names, "_load_post_hooks"):
-            self.__dict__.setdefault(name, OrderedDict())
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with settings of their own."""

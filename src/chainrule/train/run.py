@@ -137,6 +137,7 @@ class Run:
         if self.batch == 0:
             if self.random_now is not None:  # resumed between two epochs
                 random_state.restore(self.sources, self.random_now)
+                self.random_now = None
             self.random_at_start = random_state.capture(self.sources)
             self.means = Means()
             self._tell("on_epoch_start")

@@ -1,9 +1,9 @@
 """Helpers around modules: clipping, vectors of parameters, parametrizations, packed sequences, fusion."""
 
 import sys as _sys
-from types import ModuleType as _ModuleType
+from importlib import import_module as _import_module
+from typing import Any as _Any
 
-from ...transforms.modules import functional_call as _functional_call
 from . import fusion, gradients, parametrizations, parametrize, prune, rnn
 from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
 from .gradients import (
@@ -43,9 +43,12 @@ __all__ = [
 ]
 
 # PyTorch's paths: torch.nn.utils.clip_grad, torch.nn.utils.convert_parameters
-# and torch.nn.utils.stateless.functional_call, which is torch.func's
 clip_grad = convert_parameters = gradients
 for _name in ("clip_grad", "convert_parameters"):
     _sys.modules[f"{__name__}.{_name}"] = gradients
-stateless = _sys.modules[f"{__name__}.stateless"] = _ModuleType(f"{__name__}.stateless", "Another path to torch.func.")
-stateless.functional_call = _functional_call  # type: ignore[attr-defined]
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "stateless":  # which needs the transformations
+        return _import_module(f"{__name__}.stateless")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,6 @@
 """Datasets, samplers and loaders, under PyTorch's names."""
 
+from . import _utils  # noqa: F401 (PyTorch's path of the collate functions)
 from .dataset import (
     ChainDataset,
     ConcatDataset,

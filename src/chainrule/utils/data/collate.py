@@ -57,6 +57,8 @@ def default_collate(batch: Sequence) -> Any:
                 f"DataLoader a collate_fn of your own."
             )
         return stack(list(batch))
+    if isinstance(first, (str, bytes)):
+        return batch
     if isinstance(first, (np.ndarray, np.generic)):
         if first.dtype.kind not in "biufc":
             raise ArgumentTypeError(f"default_collate: batch must contain numbers; found an array of {first.dtype}")
@@ -67,8 +69,6 @@ def default_collate(batch: Sequence) -> Any:
         return wrap(np.array(batch, np.float64))
     if isinstance(first, int):
         return wrap(np.array(batch, np.int64))
-    if isinstance(first, (str, bytes)):
-        return batch
     if isinstance(first, Mapping):
         return _mapping_like(first, {k: default_collate([x[k] for x in batch]) for k in first})
     if isinstance(first, tuple) and hasattr(first, "_fields"):

@@ -49,7 +49,10 @@ class Pass:
         return found
 
     def _next(self) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError  # abstract
+
+    def close(self) -> None:
+        """End the pass, and its workers, before the last batch."""
 
     def _places(self) -> Iterator[Any]:
         """Lists of indices, one for each batch; single indices if there is no batching."""
@@ -73,7 +76,8 @@ class Sequential(Pass):
     def _next(self) -> Any:
         if self.loader.streaming:
             return next(self._stream)
-        return workers.fetch(self.loader.dataset, next(self._left), self.loader.collate_fn)
+        loader = self.loader
+        return workers.fetch(loader.dataset, next(self._left), loader.collate_fn, loader._auto_collation)
 
 
 class Team:
@@ -158,6 +162,13 @@ class Parallel(Pass):
         self._ask()
         return self._team.answer(worker)[1]
 
+    def close(self) -> None:
+        """End the pass, and its workers, before the last batch."""
+        if self._team is not None:
+            self._team.close()
+            self._team = None
+        self._left, self._waiting = enumerate(()), deque()
+
 
 class ParallelStream(Pass):
     """Each worker passes over its own copy of the stream (see get_worker_info); their batches come in turn."""
@@ -177,6 +188,11 @@ class ParallelStream(Pass):
         self._team.close()
         raise StopIteration
 
+    def close(self) -> None:
+        """End the pass, and its workers, before the last batch."""
+        self._alive.clear()
+        self._team.close()
+
 
 def context(loader: Any) -> Any:
     """How processes are started."""
@@ -193,6 +209,7 @@ def contents(loader: Any, made: Any) -> Any:
     content = {
         "dataset": loader.dataset,
         "collate": loader.collate_fn,
+        "batching": loader._auto_collation,
         "init": loader.worker_init_fn,
         "num_workers": loader.num_workers,
         "batch_size": loader.batch_size,

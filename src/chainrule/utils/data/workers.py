@@ -22,7 +22,7 @@ class WorkerInfo:
         return f"{type(self).__name__}({shown})"
 
 
-_worker: WorkerInfo | None = None
+_worker_info: WorkerInfo | None = None
 _content: dict[str, Any] = {}
 
 
@@ -33,7 +33,7 @@ def get_worker_info() -> WorkerInfo | None:
     >>> cr.utils.data.get_worker_info() is None
     True
     """
-    return _worker
+    return _worker_info
 
 
 def _seed_all(seed: int) -> None:
@@ -46,15 +46,15 @@ def _seed_all(seed: int) -> None:
 
 def start(payload: Any, base: int, worker: int) -> None:
     """The first thing in a worker: what it works with (inherited by a forked process, pickled for any other)."""
-    global _worker
+    global _worker_info
     _content.update(pickle.loads(payload) if isinstance(payload, bytes) else payload)
-    _worker = WorkerInfo(worker, _content["num_workers"], base + worker, _content["dataset"])
+    _worker_info = WorkerInfo(worker, _content["num_workers"], base + worker, _content["dataset"])
     _seed_all(base + worker)
 
 
-def fetch(dataset: Any, indices: Any, collate: Callable) -> Any:
-    """The batch of a list of indices, or the sample of a single one."""
-    if not isinstance(indices, list):
+def fetch(dataset: Any, indices: Any, collate: Callable, batching: bool) -> Any:
+    """The batch of a list of indices; without batching, what the dataset gives for a sampler's index, list or not."""
+    if not batching:
         return collate(dataset[indices])
     many = getattr(dataset, "__getitems__", None)
     return collate(many(indices) if many is not None else [dataset[i] for i in indices])
@@ -68,7 +68,7 @@ def load(indices: Any, seed: int) -> Any:
     """
     if _content["init"] is None:
         _seed_all(seed)
-    return fetch(_content["dataset"], indices, _content["collate"])
+    return fetch(_content["dataset"], indices, _content["collate"], _content["batching"])
 
 
 def packed(kind: str, make: Callable) -> bytes:
@@ -76,7 +76,7 @@ def packed(kind: str, make: Callable) -> bytes:
     try:
         return pickle.dumps((kind, make()))
     except Exception as error:
-        where = f"in DataLoader worker {_worker.id if _worker else 0}:\n{traceback.format_exc()}"
+        where = f"in DataLoader worker {_worker_info.id if _worker_info else 0}:\n{traceback.format_exc()}"
         error.add_note(where)
         try:
             return pickle.dumps(("error", error))
@@ -95,8 +95,8 @@ def serve(payload: Any, base: int, worker: int, asked: Any, given: Any) -> None:
 
 
 def _initialise() -> None:
-    if _content["init"] is not None and _worker is not None:
-        _content["init"](_worker.id)
+    if _content["init"] is not None and _worker_info is not None:
+        _content["init"](_worker_info.id)
 
 
 def batches(stream: Any, batch_size: int | None, drop_last: bool, collate: Callable) -> Iterator[Any]:

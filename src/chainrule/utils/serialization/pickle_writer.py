@@ -93,6 +93,9 @@ class _Writer:
             self.parts.append(b")R(")
             self._pairs(x, path)
             self.parts.append(b"u")
+            if vars(x).keys() == {"_metadata"}:  # a state_dict's versions
+                self.put(vars(x), f"{path}.__dict__")
+                self.parts.append(b"b")
         elif kind is Counter:
             self._call("collections", "Counter", (dict(x),), path)
         elif kind in (set, frozenset):
