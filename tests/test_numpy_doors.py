@@ -367,3 +367,26 @@ def test_other_libraries_get_their_say():
             return "other"
 
     assert np.add(cr.ones(1), Other()) == "other"
+
+
+def test_assigning_a_recorded_value_to_an_array_warns_that_its_gradient_ends():
+    x, out = cr.tensor(2.0, requires_grad=True), np.zeros(2)
+    with pytest.warns(UserWarning, match=r"gradient ends there. Write tensor.item\(\) if that is meant") as found:
+        out[0] = x * 3
+    assert found[0].filename == __file__
+    assert out[0] == 6.0
+    with pytest.warns(UserWarning, match="gradient ends there"):
+        cr.func.grad(lambda v: stored(out, v) * v)(x.detach())
+
+
+def stored(out, v):
+    out[1] = v
+    return v
+
+
+def test_a_float_that_is_asked_for_and_a_constant_assign_quietly():
+    x, out = cr.tensor(2.0, requires_grad=True), np.zeros(3)
+    out[0], out[1], out[2] = float(x), x.item(), x.detach()
+    values = [0.0]
+    values[0] = float(x * 2)
+    assert [*out, *values] == [2.0, 2.0, 2.0, 4.0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import opcode
 import warnings
 from math import prod
 from sys import _getframe
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -121,6 +123,21 @@ def concrete(x: Tensor, what: str) -> np.ndarray:
     if not isinstance(raw, (np.ndarray, np.generic)):
         raw = raw.concrete(what)
     return raw
+
+
+STORE = opcode.opmap["STORE_SUBSCR"]
+
+
+def _warn_of_assignment(frame: FrameType) -> None:
+    """Warn if the line that asked for a float is `array[i] = tensor`, which NumPy fulfils with the bare number."""
+    if frame.f_code.co_code[frame.f_lasti] == STORE:
+        warnings.warn(
+            "array[i] = tensor puts the bare number into a NumPy array, and its gradient ends there. Write "
+            "tensor.item() if that is meant; else make the array a tensor (chainrule.zeros(n); out[i] = tensor), or "
+            "collect the values and chainrule.stack them.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def refuse_to_lose(x: Any, what: str) -> None:
@@ -384,6 +401,8 @@ class TensorAttributes:
         return bool(data.item())
 
     def __float__(self: Any) -> float:
+        if self._node is not None and state.grad_enabled:
+            _warn_of_assignment(_getframe(1))
         return float(_real(self.item(), "float"))
 
     def __int__(self: Any) -> int:
