@@ -362,7 +362,7 @@ def test_a_recorded_write_keeps_the_layout_and_so_what_is_a_view():
 
 
 def test_a_write_beside_what_was_saved_is_let_through():
-    # A solver's table of stages: each stage is read with the earlier ones and written, unrecorded, to a column of its own.
+    # A solver's table of stages: each is read with the earlier ones and written, unrecorded, to a column of its own.
     w = cr.ones(2, requires_grad=True)
     table = cr.zeros(2, 3)
     table.data[:, 0] = 5.0

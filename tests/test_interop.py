@@ -245,3 +245,9 @@ def test_dtypes_sizes_and_devices_pickle():
     buffer.seek(0)
     dtype, size, device = pickle.load(buffer)
     assert dtype is cr.float32 and size == (2, 3) and str(device) == "cpu"
+
+
+def test_share_memory_says_that_nothing_is_shared():
+    x = cr.ones(2)
+    with pytest.warns(UserWarning, match="gets a copy"):
+        assert x.share_memory_() is x

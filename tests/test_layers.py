@@ -18,7 +18,8 @@ LAYERS = [
     {"graph"},
     {"compiler"},
     {"nn", "optim", "data", "train", "utils", "distributions", "signal"},
-    {"estimators", "interop", "distributed", "articles", "cuda", "mps", "xpu", "accelerator", "backends", "version"},
+    {"estimators", "interop", "distributed", "articles", "cuda", "mps", "xpu", "accelerator", "backends", "version"}
+    | {"multiprocessing", "serialization"},
     {"explain", "viewer"},
     {"demos"},
     {"cli"},

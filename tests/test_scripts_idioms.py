@@ -180,3 +180,17 @@ def test_the_factor_may_stand_before_the_tensors_as_in_older_optimisers():
     for wrong in (lambda: p.add(1, 2), lambda: p.add(grad, grad), lambda: p.addcmul(1, grad, grad, grad)):
         with pytest.raises(TypeError, match="positional arguments"):
             wrong()
+
+
+def test_timers_of_the_tutorials():
+    from chainrule.utils.benchmark import Timer
+
+    x = cr.ones(3)
+    once = Timer(stmt="y = x.sum()", globals={"x": x}).timeit(20)
+    assert once.number_per_run == 20 and len(once.times) == 1 and once.mean == once.times[0] > 0
+    lines = repr(once).splitlines()
+    assert lines[1] == "y = x.sum()" and lines[-1] == "  1 measurement, 20 runs , 1 thread"
+    many = Timer("f(z)", "z = torch.ones(2)", globals={"f": cr.sin}, label="sine").blocked_autorange(min_run_time=0.01)
+    assert len(many.times) > 1 and many.iqr >= 0 and "sine" in repr(many) and "Median: " in repr(many)
+    with pytest.raises(NotImplementedError, match="c\\+\\+"):
+        Timer("1;", language="c++")

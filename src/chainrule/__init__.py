@@ -158,7 +158,8 @@ from .core.dtypes import bool_ as bool, float32 as float, int32 as int  # noqa: 
 
 _NAMESPACES = (
     *("_C", "accelerator", "amp", "array_api", "articles", "backends", "cuda", "distributed", "distributions"),
-    *("estimators", "explain", "fft", "func", "graph", "linalg", "methods", "mps", "nn", "optim", "random", "signal"),
+    *("estimators", "explain", "fft", "func", "graph", "linalg", "methods", "mps", "multiprocessing"),
+    *("nn", "optim", "random", "serialization", "signal"),
     *("special", "testing", "train", "utils", "version", "xpu"),
 )
 # names from modules that few programs need

@@ -28,6 +28,7 @@ class Tensor:
     (torch.Size([1, 2]), torch.float32, False)
     """
 
+    __module__ = __package__.partition(".")[0]  # shown as the public name, as PyTorch's is
     __slots__ = ("__dict__", "__weakref__", "_data", "_node")
     __array_priority__ = 1000.0  # `array * tensor` asks the tensor
 

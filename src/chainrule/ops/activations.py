@@ -138,7 +138,8 @@ gelu_slope_p = elementwise(
 
 
 def _gelu_tanh_impl(xp: Any, x: Any) -> Any:
-    return x * 0.5 * (1 + xp.tanh(x * (1 + x * x * 0.044715) * sqrt(2 / pi)))
+    y = x * 0.5 * (1 + xp.tanh(x * (1 + x * x * 0.044715) * sqrt(2 / pi)))
+    return y if y.dtype == x.dtype else y.astype(x.dtype)  # NumPy computes with bfloat16 and numbers in float32
 
 
 def _gelu_tanh_partial(g: Any, ans: Any, x: Any) -> Any:

@@ -383,6 +383,7 @@ def triplet_margin_loss(
     """
 
     reduction = spelled(reduction, size_average, reduce)
+
     def distance(a: Any, b: Any) -> Any:
         return pairwise_distance(a, b, p, eps)
 

@@ -15,6 +15,16 @@ from ..tensor.modes import no_grad
 from .lr_decay import LRScheduler, per_group
 from .optimizer import Optimizer
 
+__all__ = [
+    "AveragedModel",
+    "SWALR",
+    "get_ema_avg_fn",
+    "get_ema_multi_avg_fn",
+    "get_swa_avg_fn",
+    "get_swa_multi_avg_fn",
+    "update_bn",
+]
+
 
 def get_ema_avg_fn(decay: float = 0.999) -> Callable:
     """The update decay * average + (1 - decay) * parameter.

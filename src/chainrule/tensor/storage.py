@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
+import warnings
 import numpy as np
 
 from ..core.errors import ArgumentTypeError, GraphError, InplaceError, ShapeError
@@ -247,6 +248,17 @@ def _itself(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return self
 
 
+def share_memory_(self: Tensor) -> Tensor:
+    """The tensor itself, with a warning: other processes get copies, and do not see what one writes."""
+    warnings.warn(
+        "share_memory_(): memory is not shared between processes here. A process that is given this tensor gets a copy; "
+        "send results back through a queue or a pipe.",
+        UserWarning,
+        stacklevel=2,
+    )
+    return self
+
+
 def _no(self: Tensor, *args: Any) -> bool:
     """False: tensors lie in the plain memory of this process."""
     return False
@@ -262,9 +274,10 @@ def install() -> None:
     """Attach the methods to Tensor."""
     for function in (
         *(untyped_storage, storage, resize_, resize_as_, set_, is_set_to, as_strided_, apply_, map_, map2_, dim_order),
+        share_memory_,
     ):
         setattr(Tensor, function.__name__, function)
-    for name in ("pin_memory", "share_memory_", "to_dense"):
+    for name in ("pin_memory", "to_dense"):
         setattr(Tensor, name, _itself)
     for name in ("is_pinned", "is_shared", "is_coalesced"):
         setattr(Tensor, name, _no)

@@ -251,6 +251,11 @@ def sweep(
         if node is not None:
             g = held
     for leaf, ct in leaves.items():
+        if type(ct) is ndarray:
+            owner = leaf.owner()
+            like = None if owner is None else owner._data
+            if type(like) is ndarray and ct.dtype is not like.dtype and ct.dtype != like.dtype:
+                ct = leaves[leaf] = ct.astype(like.dtype)  # NumPy computes with bfloat16 and numbers in float32
         if leaf.meta is not None:
             leaves[leaf] = _visit(leaf, ct, create, lift)
             owned.discard(leaf.seq)  # a hook may have kept it, or returned an array that the user holds

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("checkpoint", "data", "dlpack", "packages", "serialization", "tensorboard"):
+    if name in ("benchmark", "checkpoint", "data", "dlpack", "packages", "serialization", "tensorboard"):
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
