@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import multiprocessing as _standard
 from collections.abc import Callable
-from multiprocessing import *  # noqa: F403
 from typing import Any
 
 from .core.errors import ChainruleError
 
 __all__ = [*_standard.__all__, "ProcessRaisedException", "spawn"]
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_standard, name)
 
 
 class ProcessRaisedException(ChainruleError, RuntimeError):  # noqa: N818 (PyTorch's name)

@@ -7,15 +7,17 @@ and where a part of the memory was written, whether the saved array has elements
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
-from .errors import InplaceError
+from .errors import ArgumentTypeError, DTypeError, GraphError, InplaceError
 from .provenance import describe, here
-from .state import next_seq
+from .state import next_seq, state
+from .value import InferenceTensor, Tensor, Tracer
 
 MOST_REGIONS = 64  # remembered for one owner; beyond them the older half counts as one write to everything
 
@@ -136,3 +138,41 @@ def check_unwritten(node: Any, array: Any) -> None:
             f"tensor (for example `y = x + v` instead of `x += v`), or call backward() before the write, or clone() "
             f"what is written to."
         )
+
+
+def write_out(out: Tensor, result: Tensor, quiet: bool = False) -> Tensor:
+    """The `out=` argument of PyTorch's functions: write `result` into `out`, resized with a warning, and return it."""
+    if not isinstance(out, Tensor):
+        raise ArgumentTypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+    if isinstance(out, Tracer) or isinstance(result, Tracer):
+        raise GraphError(
+            "Trying to use forward AD or another transformation with an out= function, that does not support it: "
+            "assign the result instead"
+        )
+    if state.grad_enabled and (out._node is not None or result._node is not None):
+        raise DTypeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the arguments "
+            "requires grad; assign the result instead"
+        )
+    if type(out) is InferenceTensor and not state.inference:
+        raise GraphError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed: write into a clone(), or assign "
+            "the result instead of out="
+        )
+    data = result._data
+    if not np.can_cast(data.dtype, out._data.dtype, "same_kind"):
+        raise DTypeError(f"result type {data.dtype} can't be cast to the desired output type {out._data.dtype}")
+    note_write(out._data, "out=")
+    if out._data.shape == data.shape:
+        out._data[...] = data
+    else:
+        if out._data.size and not quiet:
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape {list(out._data.shape)}, which "
+                f"does not match the required output shape {list(data.shape)}. Write out.resize_(0) before, if the "
+                f"memory may be given up, or make `out` of the right shape.",
+                UserWarning,
+                stacklevel=4,
+            )
+        out._data = np.array(data, dtype=out._data.dtype)
+    return out

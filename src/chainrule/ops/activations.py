@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import F32, F64
-from ..core.eager import elementwise_call
+from ..core.elementwise import elementwise_call
 from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.value import raw_dtype, raw_shape
 from .comparison import where

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import BOOL, INT64, category, is_inexact, result_dtype
-from ..core.eager import cast_to, elementwise_call, require_tensor, write_out
+from ..core.elementwise import cast_to, elementwise_call, require_tensor
 from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, UnsupportedDTypeError
 from ..core.value import Tensor, raw_dtype
+from ..core.writes import write_out
 from .kits import elementwise, function_of, only_for, shown_as
 from .safe import div0, mul0, zero
 from .shape import cast_p

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import category, default
-from ..core.eager import cast_to, require_tensor
+from ..core.elementwise import cast_to, require_tensor
 from ..core.errors import UnsupportedDTypeError
 from ..core.value import raw_dtype
 from .kits import opaque, spec_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.eager import elementwise_call
+from ..core.elementwise import elementwise_call
 from ..core.errors import ArgumentError, DTypeError
 from ..core.value import Tensor, raw_dtype
 from .activations import apply

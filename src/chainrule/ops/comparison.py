@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import BOOL, F32, F64, result_dtype
-from ..core.eager import bind, cast_to, elementwise_call
+from ..core.eager import bind
+from ..core.elementwise import cast_to, elementwise_call
 from ..core.errors import ArgumentError, DTypeError, UnsupportedDTypeError
 from ..core.exits import left
 from ..core.state import special

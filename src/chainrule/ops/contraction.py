@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import F32, is_inexact, result_dtype
-from ..core.eager import bind, cast_to, product, write_out
+from ..core.eager import bind
+from ..core.elementwise import cast_to, product
 from ..core.errors import ShapeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape
+from ..core.writes import write_out
 from .broadcasting import unbroadcast
 from .einsum import conj, einsum
 from .kits import add_terms, broadcast_shapes, opaque, pad_rank, shown_as

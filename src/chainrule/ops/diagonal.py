@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import numpy_dtype
-from ..core.eager import cast_to, write_out
+from ..core.elementwise import cast_to
 from ..core.errors import ArgumentError, DimensionError, ShapeError
 from ..core.tape import Spec
 from ..core.value import raw_dtype, raw_shape, wrap
+from ..core.writes import write_out
 from .kits import linear, shown_as
 from .shape import canonical_dim, reshape_p
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import is_inexact, result_dtype
-from ..core.eager import cast_to
+from ..core.elementwise import cast_to
 from ..core.errors import ArgumentError, ShapeError
 from ..core.value import raw_dtype, raw_shape
 from .arithmetic import pow

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import default, is_inexact
-from ..core.eager import cast_to
+from ..core.elementwise import cast_to
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
 from .arithmetic import inverse

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.eager import bind, cast_to, register_view
+from ..core.eager import bind, register_view
+from ..core.elementwise import cast_to
 from ..core.errors import DTypeError, IndexingError, ShapeError, TracedValueError
 from ..core.state import special
 from ..core.tape import Spec

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import result_dtype
-from ..core.eager import cast_to, write_out
+from ..core.elementwise import cast_to
 from ..core.errors import ArgumentError, ArgumentTypeError, DimensionError, ShapeError
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
+from ..core.writes import write_out
 from .indexing import getitem_p, select_p
 from .keys import FULL, concrete
 from .kits import broadcast_shapes, numpy_names, opaque

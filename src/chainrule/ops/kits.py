@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import BOOL, result_dtype
-from ..core.eager import binary, elementwise_call, unary
+from ..core.elementwise import binary, elementwise_call, unary
 from ..core.errors import ShapeError, UnsupportedDTypeError
 from ..core.primitive import Primitive, renamed
 from ..core.state import next_seq

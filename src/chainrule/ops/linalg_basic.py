@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import F32, is_inexact, promote
-from ..core.eager import cast_to, write_out
+from ..core.elementwise import cast_to
 from ..core.errors import ArgumentError, DTypeError, LinAlgError, ShapeError
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
+from ..core.writes import write_out
 from .contraction import matmul, mH, with_dim
 from .einsum import contract
 from .kits import linear, opaque, pad_rank

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import BOOL, is_inexact, result_dtype
-from ..core.eager import cast_to
+from ..core.elementwise import cast_to
 from ..core.errors import ArgumentError, ShapeError, UnsupportedDTypeError
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.eager import cast_to, write_out
+from ..core.elementwise import cast_to
 from ..core.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from ..core.value import Tensor, raw_dtype, raw_shape, wrap
+from ..core.writes import write_out
 from .indexing import index_p, setitem_p
 from .keys import FULL, concrete, concrete_or_none, selection_shape
 from .kits import broadcast_shapes, shown_as

@@ -334,7 +334,7 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out:
     >>> cr.nn.functional.normalize(cr.tensor([[3., 4.]]))
     tensor([[0.6000, 0.8000]])
     """
-    from ..core.eager import write_out
+    from ..core.writes import write_out
     from .rounding import clamp
 
     ndim = len(raw_shape(input))

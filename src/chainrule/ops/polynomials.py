@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import category, default
-from ..core.eager import cast_to
+from ..core.elementwise import cast_to
 from ..core.errors import ArgumentTypeError, UnsupportedDTypeError
 from ..core.value import Tensor, raw_dtype, raw_shape
 from .comparison import where

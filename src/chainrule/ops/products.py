@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.eager import write_out
 from ..core.errors import ArgumentError, ShapeError
 from ..core.tape import Spec
 from ..core.value import raw_shape
+from ..core.writes import write_out
 from .contraction import check_ranks, matmul, mismatch, promoted, with_dim
 from .einsum import contract_p
 from .kits import bilinear as bilinear_kit

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import F64, INT64, default, from_numpy_dtype, is_inexact, numpy_dtype
-from ..core.eager import write_out
 from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
 from ..core.primitive import Primitive
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
+from ..core.writes import write_out
 from .generators import (
     Generator,
     check_cpu,

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import BOOL, F32, F64, INT64, category, default, is_inexact, numpy_dtype
-from ..core.eager import note_cut, write_out
+from ..core.eager import note_cut
 from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError
 from ..core.provenance import KNOWN_USER, user_frame
 from ..core.state import next_seq, special, state
 from ..core.tape import Link1, Spec
 from ..core.value import Tensor, new_object, raw_dtype, raw_shape
+from ..core.writes import write_out
 from .examples import EXAMPLES
 from .kits import linear, opaque
 from .shape import broadcast_to_p, canonical_dim, cast_p, reshape_p

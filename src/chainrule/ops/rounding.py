@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import F32, F64
-from ..core.eager import bind, cast_to, elementwise_call, require_tensor, write_out
+from ..core.eager import bind
+from ..core.elementwise import cast_to, elementwise_call, require_tensor
 from ..core.errors import ArgumentError, UnsupportedDTypeError
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype
+from ..core.writes import write_out
 from .kits import elementwise, function_of, only_for, opaque, spec_of
 from .safe import mul0, zero
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import F32, F64
-from ..core.eager import trace_of_floats
+from ..core.elementwise import trace_of_floats
 from ..core.primitive import Primitive
 from ..core.value import raw_dtype
 from .kits import elementwise

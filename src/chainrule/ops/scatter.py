@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import is_inexact
-from ..core.eager import cast_to, write_out
+from ..core.elementwise import cast_to
 from ..core.errors import ArgumentError, ArgumentTypeError, DTypeError, IndexingError, ShapeError
 from ..core.value import Tensor, raw_dtype, raw_shape
+from ..core.writes import write_out
 from .indexing import fitted, getitem, getitem_p, index_add_p, index_p, index_reduce_p, set_item, setitem_p
 from .keys import FULL, concrete_or_none, parse_key, selection_shape
 from .kits import broadcast_shapes, numpy_names, shown_as

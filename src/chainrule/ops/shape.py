@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, eager
+from ..core import dtypes, elementwise
 from ..core.dtypes import F32, F64, numpy_dtype
 from ..core.errors import ArgumentTypeError, DimensionError, ShapeError, TracedValueError
 from ..core.tape import Spec
@@ -148,7 +148,7 @@ cast_p = linear(
     doc="Convert to another dtype (the real part, from complex to real).",
     backward_name="ToCopyBackward0",
 )
-eager._cast = cast_p
+elementwise._cast = cast_p
 
 clone_p = linear(
     "clone",

@@ -271,7 +271,7 @@ def polygamma(n: int, input: Any) -> Any:
     tensor([1.6449])
     """
     from ..core.dtypes import category, default
-    from ..core.eager import cast_to
+    from ..core.elementwise import cast_to
     from ..core.value import raw_dtype
 
     if n < 0:

@@ -82,7 +82,7 @@ def written(out: Any, made: Tensor) -> Tensor:
     """The `out=` argument."""
     if out is None:
         return made
-    from ..core.eager import write_out
+    from ..core.writes import write_out
 
     kind = raw_dtype(out) if isinstance(out, Tensor) else raw_dtype(made)
     return write_out(out, made if raw_dtype(made) == kind else made.to(kind), quiet=True)  # type: ignore[attr-defined]

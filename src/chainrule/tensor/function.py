@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import is_inexact
-from ..core.eager import cast_to, check_saved, pack_saved
+from ..core.eager import check_saved, pack_saved
+from ..core.elementwise import cast_to
 from ..core.errors import GraphError, InplaceError, NotDifferentiableError, ShapeError
 from ..core.provenance import here
 from ..core.state import next_seq, state

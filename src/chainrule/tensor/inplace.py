@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import eager
+from ..core import elementwise
 from ..core.dtypes import F32, F64, category, from_numpy_dtype
 from ..core.errors import ArgumentTypeError, DTypeError, IndexingError, InplaceError, ShapeError
 from ..core.state import state
@@ -130,7 +130,7 @@ def store(target: Tensor, result: Any, name: str) -> Tensor:
                 f"result type {_type_name(have)} can't be cast to the desired output type {_type_name(dtype)}: {name} "
                 f"keeps the dtype of the tensor it writes to. Convert it first, for example with x.float()."
             )
-        result = eager._cast(result, dtype=dtype)
+        result = elementwise._cast(result, dtype=dtype)
     if state.grad_enabled and target._node is not None and not is_recorded(result):
         from ..ops.indexing import set_item
 
@@ -322,7 +322,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         raise ShapeError(
             f"fill_ only supports 0-dimension value tensor but got tensor with {len(raw_shape(value))} dims"
         )
-    value = eager.cast_to(value, raw_dtype(self))
+    value = elementwise.cast_to(value, raw_dtype(self))
     return store(self, clone(broadcast_to_p(value, shape=raw_shape(self))), "fill_")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.eager import binary
+from ..core.elementwise import binary
 from ..core.primitive import renamed
 from ..core.value import Tensor
 from ..ops.arithmetic import pow_p, sub_p

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from ..core.eager import write_out
+from ..core.writes import write_out
 
 NAMES = (
     "nan_to_num conj_physical msort diag float_power ldexp kron argmax argmin nansum nanmean median nanmedian mode "

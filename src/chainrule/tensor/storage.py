@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
-import warnings
 import numpy as np
 
 from ..core.errors import ArgumentTypeError, GraphError, InplaceError, ShapeError
@@ -251,8 +251,8 @@ def _itself(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 def share_memory_(self: Tensor) -> Tensor:
     """The tensor itself, with a warning: other processes get copies, and do not see what one writes."""
     warnings.warn(
-        "share_memory_(): memory is not shared between processes here. A process that is given this tensor gets a copy; "
-        "send results back through a queue or a pipe.",
+        "share_memory_(): memory is not shared between processes here. A process that is given this tensor gets a "
+        "copy; send results back through a queue or a pipe.",
         UserWarning,
         stacklevel=2,
     )

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import F32, F64, is_inexact
-from ..core.eager import Packed, binary_plans, bind, conjugate_twin, maker, scalars64
+from ..core.eager import Packed, bind, conjugate_twin, maker
+from ..core.elementwise import binary_plans, scalars64
 from ..core.primitive import SPEC, VALUE, Primitive
 from ..core.provenance import user_frame
 from ..core.state import next_seq, special, state

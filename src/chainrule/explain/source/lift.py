@@ -109,7 +109,9 @@ class Helpers:
         """Define a function; without its `first` parameter, the array module, if that is False."""
         if not found.__module__.startswith("chainrule"):
             raise LiftError(f"it calls {found.__qualname__} of {found.__module__}")
-        if found.__module__.startswith(("chainrule.core.eager", "chainrule.core.value", "chainrule.tensor")):
+        if found.__module__.startswith(
+            ("chainrule.core.eager", "chainrule.core.elementwise", "chainrule.core.value", "chainrule.tensor")
+        ):
             raise LiftError(f"it calls {found.__module__}.{found.__qualname__}")
         name = self._names[key] = self._free(wanted)
         node = _tree(found)
