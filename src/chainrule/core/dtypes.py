@@ -92,6 +92,11 @@ F32, F64 = _NUMPY["float32"], _NUMPY["float64"]
 INT64, BOOL = _NUMPY["int64"], _NUMPY["bool"]
 
 
+def bfloat16_in_use() -> bool:
+    """Has a bfloat16 tensor been made? NumPy computes with it and numbers in float32, so results may need a cast."""
+    return "bfloat16" in _NUMPY
+
+
 def _load_bfloat16() -> np.dtype:
     try:
         import ml_dtypes

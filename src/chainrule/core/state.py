@@ -58,7 +58,10 @@ class State(threading.local):
         enabled = enabled and not self.inference  # inference mode wins
         if enabled != self.grad_enabled:
             self.grad_enabled = enabled
-            self.refresh()
+            if self.mode != GENERAL:  # as refresh() would do
+                self.mode = RECORD if enabled else NO_GRAD
+                with special.lock:
+                    special.on += -1 if enabled else 1
 
 
 state = State()

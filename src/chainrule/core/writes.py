@@ -95,14 +95,18 @@ def note_write(array: Any, op: str) -> None:
     """Remember that `op` is writing into `array`'s memory now, and from which user line."""
     if not isinstance(array, np.ndarray):
         return
-    owner = owner_of(array)
+    owner = array if array.base is None else owner_of(array)
     key = id(owner)
     code, lasti = here(2)
     log.last = seq = next_seq()
     known = _writes.get(key)
     if known is None or known.owner() is not owner:
         known = _writes[key] = Write(weakref.ref(owner, lambda _, key=key: _writes.pop(key, None)))
-    known.note(seq, op, code, lasti, None if array.size == owner.size else array)
+    if array is owner:
+        known.regions = None
+        known.seq, known.op, known.code, known.lasti, known.count = seq, op, code, lasti, known.count + 1
+    else:
+        known.note(seq, op, code, lasti, None if array.size == owner.size else array)
 
 
 def last_write(array: Any) -> Write | None:

@@ -231,7 +231,9 @@ def totalled(prim: Any, input: Tensor, x: Any, ans: Any, axes: tuple[int, ...], 
         return res
     res._node = node = new_object(Link1)
     node.prim = prim
-    node.x = Spec(x.shape, x.dtype)
+    node.x = spec = new_object(Spec)
+    spec.shape = x.shape
+    spec.dtype = x.dtype
     node.params = {"axes": axes, "keepdims": keepdims}
     node.edge = edge
     node.ans = node.meta = None

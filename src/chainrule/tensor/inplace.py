@@ -17,7 +17,7 @@ import numpy as np
 from ..core import elementwise
 from ..core.dtypes import F32, F64, category, from_numpy_dtype
 from ..core.errors import ArgumentTypeError, DTypeError, IndexingError, InplaceError, ShapeError
-from ..core.state import state
+from ..core.state import special, state
 from ..core.tape import Accumulate
 from ..core.value import InferenceTensor, Tensor, Tracer, raw_dtype, raw_shape, wrap
 from ..core.writes import note_write, owner_of, times_written
@@ -43,7 +43,8 @@ def inplace_form(name: str, function: Callable) -> Callable:
             if not kwargs and len(args) <= 1 and type(self) is Tensor:
                 x = self._data
                 other = args[0] if args else None
-                quiet = (self._node is None or not state.grad_enabled) and state.stage is None
+                mode = state.mode if special.on else 0
+                quiet = mode == 1 or (self._node is None and not mode)
                 plain = type(x) is ndarray and (x.dtype is F32 or x.dtype is F64) and x.flags.writeable
                 mine = self._base is None or (self._view_kind is None and not _is_leaf_view(self))
                 if quiet and plain and mine and (x.flags.forc or not _overlaps(x)):
@@ -52,7 +53,7 @@ def inplace_form(name: str, function: Callable) -> Callable:
                         ufunc(x, out=x)
                         return self
                     kind = type(other)
-                    if kind is Tensor and (other._node is None or not state.grad_enabled):
+                    if kind is Tensor and (mode or other._node is None):
                         y = other._data
                         if y.dtype is x.dtype and (y.shape == x.shape or (y.size == 1 and y.ndim <= x.ndim)):
                             note_write(x, label)

@@ -102,7 +102,7 @@ class no_grad(_GradSwitch):  # noqa: N801 (PyTorch's names)
         return made
 
     def __init__(self, function: Callable | None = None) -> None:
-        super().__init__()
+        self._stack = []
 
 
 class enable_grad(no_grad):  # noqa: N801

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import is_inexact
+from ..core.dtypes import bfloat16_in_use, is_inexact
 from ..core.eager import Packed
 from ..core.errors import GraphError, NotDifferentiableError
 from ..core.primitive import VALUE
@@ -136,16 +136,12 @@ def sweep(
                     second = None
                 elif first is second:
                     a, second = a + b, None
-                elif second.seq in owned and type(second) is Accumulate and type(b) is ndarray and b.shape:
-                    leaves[second] += b  # as _arrived does
                 elif type(second) is Accumulate or second.seq in pending or (heap and second.seq < -heap[0][0]):
                     _arrived(second, b, b is not g, leaves, pending, heap, owned)
                 else:
                     node = second
             if first is None:
                 pass
-            elif first.seq in owned and type(first) is Accumulate and type(a) is ndarray and a.shape:
-                leaves[first] += a
             elif type(first) is Accumulate or first.seq in pending or (heap and first.seq < -heap[0][0]):
                 _arrived(first, a, a is not g, leaves, pending, heap, owned)
             elif node is None:
@@ -250,12 +246,12 @@ def sweep(
             profile.end()
         if node is not None:
             g = held
+    if bfloat16_in_use():
+        for leaf, ct in leaves.items():
+            like = getattr(leaf.owner(), "_data", None)
+            if type(ct) is type(like) is ndarray and ct.dtype != like.dtype:
+                leaves[leaf] = ct.astype(like.dtype)
     for leaf, ct in leaves.items():
-        if type(ct) is ndarray:
-            owner = leaf.owner()
-            like = None if owner is None else owner._data
-            if type(like) is ndarray and ct.dtype is not like.dtype and ct.dtype != like.dtype:
-                ct = leaves[leaf] = ct.astype(like.dtype)  # NumPy computes with bfloat16 and numbers in float32
         if leaf.meta is not None:
             leaves[leaf] = _visit(leaf, ct, create, lift)
             owned.discard(leaf.seq)  # a hook may have kept it, or returned an array that the user holds
