@@ -86,6 +86,11 @@ def test_a_graph_is_read_although_its_operations_are_not_imported():
     assert fresh(f"import chainrule as cr\nprint(cr.graph.parse({text!r}))") == f"{text}\n"
 
 
+def test_a_star_import_brings_the_names_of_families_too():
+    program = "from chainrule import *\nprint(softmax(zeros(2), 0).tolist(), vmap(det)(ones(1, 1, 1)).tolist())"
+    assert fresh(program) == "[0.5, 0.5] [1.0]\n"
+
+
 def test_threads_that_ask_at_once_all_get_the_method():
     program = (
         "import threading, chainrule as cr\n"

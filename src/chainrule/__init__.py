@@ -175,6 +175,8 @@ def __getattr__(name: str) -> _Any:
     if family is not None:
         _methods.load(family)
         return globals()[name]
+    if name == "__all__":  # of `from chainrule import *`: all but the namespaces
+        return [n for n in __dir__() if not n.startswith("_") and n not in _NAMESPACES]
     if name in _NAMESPACES:
         return _import_module(f".{name}", __name__)
     if name in _LAZY:
