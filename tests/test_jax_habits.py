@@ -157,3 +157,10 @@ def test_trees_with_paths_and_turned_inside_out():
     assert cr.func.tree_transpose(outer, inner, steps) == {"obs": [1, 4], "t": ([2, 5], [3, 6])}
     with pytest.raises(ValueError, match="should be a dict"):
         cr.func.tree_transpose(outer, inner, [steps[0], 7])
+
+
+def test_two_names_of_one_argument_of_vmap_are_refused():
+    with pytest.raises(ValueError, match="in_dims=1 and in_axes=0 name one argument; give one of them"):
+        cr.func.vmap(lambda x: x, in_dims=1, in_axes=0)
+    with pytest.raises(ValueError, match="out_dims=1 and out_axes=2"):
+        cr.func.vmap(lambda x: x, out_dims=1, out_axes=2)

@@ -11,6 +11,7 @@ import pytest
 from samples.table import OpCase, Sample
 
 import chainrule as cr
+from chainrule import graph
 from chainrule.core.errors import ShapeError, TracedValueError
 from chainrule.core.primitive import PRIMITIVES
 from chainrule.core.state import state
@@ -432,9 +433,6 @@ def test_vmap_is_a_loop(case):
 
 @law()
 def test_staged_is_eager(case):
-    graph = pytest.importorskip("chainrule.graph", reason="chainrule.graph is not there", exc_type=ImportError)
-    if not hasattr(graph, "stage"):
-        pytest.skip("chainrule.graph.stage is not there")
     for number, sample in h.each(case):
         with h.naming(case, number, sample):
             leaves = h.leaves_of(sample)

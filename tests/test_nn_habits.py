@@ -605,3 +605,19 @@ def test_fused_layers_keep_what_is_trained():
     fused = nn.utils.fuse_conv_bn_eval(conv, norm)
     assert fused.weight.requires_grad
     assert not fused.bias.requires_grad
+
+
+@pytest.mark.parametrize("use", [lambda w: w + 1, lambda w: w * w, lambda w: -w, lambda w: w.exp(), lambda w: w.sum()])
+def test_computing_with_a_lazy_parameter_is_refused(use):
+    layer = nn.LazyLinear(3)
+    with pytest.raises(ValueError, match=r"uninitialized parameter.*[Cc]all the module with a batch first"):
+        use(layer.weight)
+    assert layer(cr.ones(2, 5)).shape == (2, 3)
+
+
+def test_old_spellings_warn_at_the_users_line():
+    x = cr.ones(3)
+    for call in (lambda: nn.functional.mse_loss(x, x, size_average=False), lambda: nn.L1Loss(reduce=False)(x, x)):
+        with pytest.warns(UserWarning, match="please use reduction") as found:
+            call()
+        assert found[0].filename == __file__

@@ -194,3 +194,15 @@ def test_timers_of_the_tutorials():
     assert len(many.times) > 1 and many.iqr >= 0 and "sine" in repr(many) and "Median: " in repr(many)
     with pytest.raises(NotImplementedError, match="c\\+\\+"):
         Timer("1;", language="c++")
+
+
+def test_spawn_checks_what_it_is_given_before_it_starts_anything():
+    with pytest.raises(TypeError, match="spawn\\(\\) takes a function, not int"):
+        cr.multiprocessing.spawn(3)
+    with pytest.raises(ValueError, match="nprocs counts processes and cannot be -1"):
+        cr.multiprocessing.spawn(print, nprocs=-1)
+    with pytest.raises(AttributeError, match=r"'chainrule.multiprocessing' has no attribute 'nothing'"):
+        cr.multiprocessing.nothing  # noqa: B018
+    assert cr.multiprocessing.spawn(abs, nprocs=1, start_method="fork") is None
+    with pytest.raises(cr.multiprocessing.ProcessRaisedException, match="process 0 of 1 ended with exit code 1"):
+        cr.multiprocessing.spawn(len, nprocs=1, start_method="fork")

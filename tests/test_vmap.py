@@ -109,8 +109,6 @@ def test_a_primitive_without_batch_rule_loops_and_warns():
 
 
 def test_randomness_is_explicit():
-    if not hasattr(cr, "rand"):
-        pytest.skip("chainrule.rand is not there yet")
     x = t(np.zeros(4))
     with pytest.raises(RuntimeError, match="randomness error mode"):
         F.vmap(lambda x: x + cr.rand(3))(x)

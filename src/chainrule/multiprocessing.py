@@ -11,12 +11,14 @@ import multiprocessing as _standard
 from collections.abc import Callable
 from typing import Any
 
-from .core.errors import ChainruleError
+from .core.errors import ArgumentError, ArgumentTypeError, ChainruleError
 
 __all__ = [*_standard.__all__, "ProcessRaisedException", "spawn"]
 
 
 def __getattr__(name: str) -> Any:
+    if name not in _standard.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(sorted(__all__))}")
     return getattr(_standard, name)
 
 
@@ -42,11 +44,19 @@ def spawn(
     Any picklable arguments, tensors of any shape and dtype among them.
 
     Raises:
+        ArgumentTypeError (TypeError): `fn` is not a function.
+        ArgumentError (ValueError): `nprocs` is negative.
         ProcessRaisedException (RuntimeError): a process did not end well; the others are stopped.
 
     >>> import chainrule as cr
     >>> cr.multiprocessing.spawn(print, nprocs=0)
     """
+    if not callable(fn):
+        raise ArgumentTypeError(
+            f"spawn() takes a function, not {type(fn).__name__}; write spawn(f, args=(...), nprocs=2)"
+        )
+    if nprocs < 0:
+        raise ArgumentError(f"spawn(): nprocs counts processes and cannot be {nprocs}")
     context = _standard.get_context(start_method)
     running: list[Any] = [context.Process(target=fn, args=(i, *args), daemon=daemon) for i in range(nprocs)]
     for process in running:

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import primitive as primitive_module
 from .dtypes import F32, F64, is_inexact
-from .errors import ChainruleError, GraphError, ShapeError, UnsupportedDTypeError
+from .errors import ArgumentError, ChainruleError, GraphError, ShapeError, UnsupportedDTypeError
 from .exits import left
 from .primitive import SPEC, VALUE, Primitive
 from .provenance import describe, here, last, user_frame
@@ -275,6 +275,8 @@ def _bind_general(prim: Primitive, args: tuple, params: dict) -> Any:
     for x in args:
         if isinstance(x, Tracer) and (top is None or x._trace.level > top.level):
             top = x._trace
+        elif isinstance(x, Tensor) and x._is_lazy:
+            check_initialized(prim)
     if top is not None:
         out = top.process(prim, args, params)
         if prim.view and len(args) == 1:
@@ -308,6 +310,16 @@ def _bind_general(prim: Primitive, args: tuple, params: dict) -> Any:
             if kind == VALUE:
                 check_saved(x, prim.name)
     return finish(prim, args, raws, edges, params, ans, recorded)
+
+
+def check_initialized(prim: Primitive) -> None:
+    """Refuse to compute with a lazy module's tensor before it has values; only its dtype may change."""
+    if prim.name != "cast":
+        code, lasti = here(3)
+        raise ArgumentError(
+            f"Attempted to use an uninitialized parameter in {prim.name} at {describe(code, lasti)}. A lazy module's "
+            f"tensors get their shapes from its first input: call the module with a batch first."
+        )
 
 
 def check_saved(x: Any, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import warnings
 from types import CodeType, FrameType
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -48,6 +49,15 @@ def here(depth: int = 1) -> tuple[CodeType, int]:
         frame = user_frame(frame)
         last.code = frame.f_code
     return frame.f_code, frame.f_lasti
+
+
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """warnings.warn() at the user's line, however many frames of our own lie between."""
+    frame, level = sys._getframe(1), 2
+    user = user_frame(frame)
+    while frame is not user and frame.f_back is not None:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level)
 
 
 def line_number(code: CodeType | None, offset: int) -> int:

@@ -44,6 +44,7 @@ class Tensor:
     _is_param: bool = False
     _why_cut: tuple | None = None  # (reason, code, offset) where recording stopped
     _inference: bool = False
+    _is_lazy: bool = False  # of a lazy module, and without values yet
 
     _data: Any
     _node: Any

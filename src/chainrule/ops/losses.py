@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from math import log as log_of
 from math import pi
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from ..core.dtypes import BOOL, is_inexact, result_dtype
 from ..core.elementwise import cast_to
 from ..core.errors import ArgumentError, ShapeError, UnsupportedDTypeError
+from ..core.provenance import warn
 from ..core.tape import Spec
 from ..core.value import Tensor, raw_dtype, raw_shape
 from .comparison import minimum, where
@@ -41,8 +41,7 @@ def spelled(reduction: str, size_average: Any, reduce: Any) -> str:
     if size_average is None and reduce is None:
         return reduction
     reduction = "none" if reduce is not None and not reduce else "sum" if size_average in (False, 0) else "mean"
-    said = f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead."
-    warnings.warn(said, UserWarning, stacklevel=3)
+    warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.")
     return reduction
 
 
@@ -61,11 +60,9 @@ def _paired(name: str, input: Any, target: Any) -> tuple[Any, Any]:
             f"{name}: The size of tensor a {list(a)} must match the size of tensor b {list(b)}; input and target need "
             f"the same shape"
         ) from None
-    warnings.warn(
+    warn(
         f"Using a target size ({b}) that is different to the input size ({a}). This will likely lead to incorrect "
         f"results due to broadcasting. Please ensure they have the same size.",
-        UserWarning,
-        stacklevel=3,
     )
     return tuple(x if raw_shape(x) == shape else broadcast_to_p(x, shape=shape) for x in (input, target))  # type: ignore
 

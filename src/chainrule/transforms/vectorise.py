@@ -49,8 +49,7 @@ def vmap(
     >>> dot(cr.tensor([[1., 2.], [3., 4.]]), cr.tensor([1., 1.]))
     tensor([3., 7.])
     """
-    in_dims = in_dims if in_axes is NOT_GIVEN else in_axes
-    out_dims = out_dims if out_axes is NOT_GIVEN else out_axes
+    in_dims, out_dims = _either("in", in_dims, in_axes), _either("out", out_dims, out_axes)
     if randomness not in RANDOMNESS:
         raise ArgumentError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
     if chunk_size is not None and chunk_size <= 0:
@@ -73,6 +72,15 @@ def vmap(
         return _concatenated(pieces, out_dims)
 
     return vectorised
+
+
+def _either(side: str, dims: Any, axes: Any) -> Any:
+    """What was given under PyTorch's name or under JAX's, whose default is 0 in both."""
+    if axes is NOT_GIVEN:
+        return dims
+    if dims not in (0, axes):
+        raise ArgumentError(f"vmap: {side}_dims={dims!r} and {side}_axes={axes!r} name one argument; give one of them")
+    return axes
 
 
 def _wrong(text: str) -> ArgumentError:
