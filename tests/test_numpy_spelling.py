@@ -72,3 +72,8 @@ def test_lists_as_operands_are_refused_clearly():
             use()
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'dim1'"):
         X.transpose(0)
+
+
+def test_both_names_of_one_argument_are_refused():
+    with pytest.raises(TypeError, match="squeeze\\(\\) got both dim=0 and axis=1, two names of one argument"):
+        cr.ones(1, 1).squeeze(dim=0, axis=1)

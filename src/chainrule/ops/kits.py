@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.dtypes import BOOL, result_dtype
 from ..core.elementwise import binary, elementwise_call, unary
-from ..core.errors import ShapeError, UnsupportedDTypeError
+from ..core.errors import ArgumentTypeError, ShapeError, UnsupportedDTypeError
 from ..core.primitive import Primitive, renamed
 from ..core.state import next_seq
 from ..core.tape import NodeBase, Spec
@@ -282,11 +282,14 @@ def numpy_names(function: Callable) -> Callable:
 
     @wraps(function)
     def op(*args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            if "axis" in kwargs:
-                kwargs["dim"] = kwargs.pop("axis")
-            if "keepdims" in kwargs:
-                kwargs["keepdim"] = kwargs.pop("keepdims")
+        for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")) if kwargs else ():
+            if theirs in kwargs:
+                if ours in kwargs:
+                    raise ArgumentTypeError(
+                        f"{function.__name__}() got both {ours}={kwargs[ours]!r} and {theirs}={kwargs[theirs]!r}, two "
+                        f"names of one argument; give one of them"
+                    )
+                kwargs[ours] = kwargs.pop(theirs)
         return function(*args, **kwargs)
 
     return op
