@@ -450,7 +450,7 @@ class Module(ModuleState):
         return self._apply(lambda t: t.new_empty(t.shape, device=device), recurse)
 
     def share_memory(self) -> Any:
-        """Move parameters and buffers into memory shared between processes; returns the module."""
+        """The module itself, with a warning: processes that are given it get copies (see Tensor.share_memory_)."""
         return self._apply(lambda t: t.share_memory_())
 
     # ---- text --------------------------------------------------------------------------------------------------------
