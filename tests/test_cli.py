@@ -315,3 +315,14 @@ def test_python_m_chainrule_runs(here):
     command = [sys.executable, "-m", "chainrule", "info", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0 and json.loads(done.stdout)["chainrule"]
+
+
+@pytest.mark.parametrize("arguments", [["info"], ["explain", "x * x", "--at", "x=3", "--text"], ["--help"]])
+def test_a_reader_that_goes_away_is_no_error(arguments):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "chainrule", *arguments], stdout=write, stderr=subprocess.PIPE, text=True
+    )
+    os.close(write)
+    assert done.stderr == ""

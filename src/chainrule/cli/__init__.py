@@ -62,7 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         top.print_help()
         return 2
     try:
-        return args.run(args)
+        code = args.run(args)
+        sys.stdout.flush()
+        return code
     except UsageError as error:
         print(f"chainrule {args.command}: {error}", file=sys.stderr)
         return 2

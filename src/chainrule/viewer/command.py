@@ -58,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
         return _explain(args, expression, arrays, expression.text)
     except ChainruleError as error:
         print(f"chainrule explain: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        raise  # the reader of our output has gone, which the command line knows how to end
     except OSError as error:
         print(f"chainrule explain: cannot write {args.out}: {error.strerror or error}", file=sys.stderr)
     return 2
